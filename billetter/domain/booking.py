@@ -1,0 +1,38 @@
+"""What a booking is, and the states it goes through."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billetter.domain.ids import BookingId, EventId, SeatId, UserId
+
+
+class Status(StrEnum):
+    """booked → seats_selected → payment_initiated → confirmed; or cancelled, or expired."""
+
+    BOOKED = "booked"
+    SEATS_SELECTED = "seats_selected"
+    PAYMENT_INITIATED = "payment_initiated"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class SeatStatus(StrEnum):
+    FREE = "FREE"
+    RESERVED = "RESERVED"
+    SOLD = "SOLD"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking as its owner sees it. Times are ms since 1970; total is in minor units."""
+
+    id: BookingId
+    event_id: EventId
+    user: UserId
+    status: Status
+    seats: tuple[SeatId, ...]
+    total: int
+    created_ms: int
+    expires_ms: int | None
+    refund: str | None

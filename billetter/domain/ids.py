@@ -1,0 +1,51 @@
+"""Ids that say where their thing lives: event ↔ seat and booking ids, by arithmetic alone.
+
+    seat_id    = event_id · 1 000 000 + index + 1
+    booking_id = event_id · 100 000 000 + number
+
+All ids stay within 2^53-1, the largest integer that every JSON reader keeps exact.
+"""
+
+from typing import NewType
+
+EventId = NewType("EventId", int)
+SeatId = NewType("SeatId", int)
+BookingId = NewType("BookingId", int)
+SeatIndex = NewType("SeatIndex", int)
+"""Position of a seat in its event's bitmaps, from 0."""
+BookingNumber = NewType("BookingNumber", int)
+"""Counts the bookings of one event, from 1."""
+UserId = NewType("UserId", str)
+"""A typed user: `guest`, `a:<account id>` or `x:<name>`; never holds a brace."""
+
+GUEST = UserId("guest")
+ID_MAX = 2**53 - 1
+SEATS_MAX = 999_999
+"""Seats of one event; also the largest last index + 1 that a seat id leaves room for."""
+BOOKINGS_MAX = 99_999_999
+"""Bookings of one event: the largest number."""
+
+_SEATS = SEATS_MAX + 1
+_BOOKINGS = BOOKINGS_MAX + 1
+
+EVENT_ID_MAX = ID_MAX // _BOOKINGS - 1
+
+
+def seat_id(event: EventId, index: SeatIndex) -> SeatId:
+    return SeatId(event * _SEATS + index + 1)
+
+
+def split_seat_id(seat: int) -> tuple[EventId, SeatIndex]:
+    """The event and the index within it; the index is -1 where the id decodes to nothing."""
+    event, position = divmod(seat, _SEATS)
+    return EventId(event), SeatIndex(position - 1)
+
+
+def booking_id(event: EventId, number: BookingNumber) -> BookingId:
+    return BookingId(event * _BOOKINGS + number)
+
+
+def split_booking_id(booking: int) -> tuple[EventId, BookingNumber]:
+    """The event and the number within it; number 0 is nobody's."""
+    event, number = divmod(booking, _BOOKINGS)
+    return EventId(event), BookingNumber(number)

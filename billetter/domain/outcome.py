@@ -1,0 +1,111 @@
+"""Outcome: every named answer a script can give, and the ways an answer can fail to come."""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from billetter.domain.ids import BookingId, EventId
+
+
+@unique
+class Outcome(Enum):
+    """The first element of every script's reply. What each means stands in the scripts."""
+
+    # Changes made.
+    RESERVED = "RESERVED"
+    CREATED = "CREATED"
+    DRAWN = "DRAWN"
+    OPENED = "OPENED"
+    CLAIMED = "CLAIMED"
+    RELEASED = "RELEASED"
+    AWAITING_PAYMENT = "AWAITING_PAYMENT"
+    CONFIRMED = "CONFIRMED"
+    REFUND_DUE = "REFUND_DUE"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    VANISHED = "VANISHED"
+    FORGOTTEN = "FORGOTTEN"
+    NOTED = "NOTED"
+    DISCARDED = "DISCARDED"
+    REMOVED = "REMOVED"
+    # Things read.
+    SEATS = "SEATS"
+    COUNTS = "COUNTS"
+    BOOKING = "BOOKING"
+    # Refusals.
+    NO_EVENT = "NO_EVENT"
+    NO_BOOKING = "NO_BOOKING"
+    NO_SEAT = "NO_SEAT"
+    NO_SEATS = "NO_SEATS"
+    NOT_YOURS = "NOT_YOURS"
+    NOT_HELD = "NOT_HELD"
+    NOT_INITIATED = "NOT_INITIATED"
+    CLOSED = "CLOSED"
+    SEAT_TAKEN = "SEAT_TAKEN"
+    TOO_MANY = "TOO_MANY"
+    WRONG_EVENT = "WRONG_EVENT"
+    ALREADY_CONFIRMED = "ALREADY_CONFIRMED"
+    KEY_REUSED = "KEY_REUSED"
+    EXHAUSTED = "EXHAUSTED"
+    # Nothing to do.
+    HELD = "HELD"
+    KEPT = "KEPT"
+    # The engine sets something right and asks again.
+    STALE_LAYOUT = "STALE_LAYOUT"
+    LAPSED = "LAPSED"
+    CHANGED = "CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a script answered.
+
+    fields: what follows the outcome, as the script's header lists it.
+    replayed: an earlier run with the same Idempotency-Key gave this answer.
+    """
+
+    outcome: Outcome
+    fields: tuple[str, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An event was made."""
+
+    id: EventId
+    outcome: Outcome
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A booking was opened; its hold ends at expires_ms (ms since 1970)."""
+
+    id: BookingId
+    event_id: EventId
+    with_seats: bool
+    expires_ms: int
+    outcome: Outcome
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingPayment:
+    """A booking waits for its payment. amount: minor units; expires_ms: ms since 1970."""
+
+    amount: int
+    expires_ms: int
+    outcome: Outcome
+    replayed: bool
+
+
+class EngineError(Exception):
+    """No answer could be had. Repeating the call is always safe."""
+
+
+class Unavailable(EngineError):
+    """Redis is away or overloaded; the change was surely not made."""
+
+
+class OutcomeUnknown(EngineError):
+    """The reply was lost; the change may have been made, and a repetition makes it once."""
