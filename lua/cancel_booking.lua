@@ -1,0 +1,58 @@
+#!lua flags=allow-oom
+--[[ End a booking that is not paid and free its seats: its owner cancels, or its payment failed.
+  KEYS  1 {p07}:event:7:taken      bitmap held or sold
+        2 {p07}:event:7:holders    hash   seat index → booking number
+        3 {p07}:booking:7:42       hash   the booking
+        4 {p07}:hold:7:42          string, TTL  its hold
+        5 {p07}:deadlines          zset   when holds end
+        6 {p07}:ended              zset   when ended bookings are forgotten
+        7 {p07}:journal            stream
+        8 {p07}:once:<digest>      string, TTL  optional
+  ARGV  1 once TTL ms   2 user, or '' when a payment failed   3 event id   4 booking number
+        5 ms to keep it
+  Outcomes, first that applies
+        NO_BOOKING · NOT_YOURS · ALREADY_CONFIRMED
+        CLOSED status              expired, and it is its owner who asks
+        CANCELLED
+  Replay: natural (cancelled stays cancelled). ]]
+--- @include "lib/booking"
+--- @include "lib/digits"
+--- @include "lib/free"
+--- @include "lib/journal"
+--- @include "lib/now"
+--- @include "lib/once"
+--- @include "lib/seats"
+local user, event, number, keep_ms = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+return once(KEYS[8], ARGV[1], function()
+  local booking = read_booking(KEYS[3], KEYS[4])
+  if not booking then
+    return {'NO_BOOKING'}
+  end
+  if user ~= '' and booking.user ~= user then
+    return {'NOT_YOURS'}
+  end
+  if booking.status == 'confirmed' then
+    return {'ALREADY_CONFIRMED'}
+  end
+  if booking.status == 'cancelled' then
+    return {'CANCELLED'}
+  end
+  if booking.status == 'expired' and user ~= '' then
+    return {'CLOSED', booking.status}
+  end
+  local now = now_ms()
+  local indexes = indexes_of(booking.seats)
+
+  redis.call('ZREM', KEYS[5], event .. ':' .. number)
+  free_seats(KEYS[1], KEYS[2], indexes)
+  redis.call('DEL', KEYS[4])
+  redis.call('HSET', KEYS[3], 'status', 'cancelled', 'seats', '', 'updated', digits(now),
+    'released', booking.seats ~= '' and booking.seats or booking.released)
+  if not booking.refund then
+    redis.call('ZADD', KEYS[6], digits(now + tonumber(keep_ms)), event .. ':' .. number)
+  end
+  journal(KEYS[7], 'cancelled', event, number, booking.user, table.concat(indexes, ','),
+    user == '' and 'payment_failed' or '')
+  return {'CANCELLED'}
+end)

@@ -1,0 +1,28 @@
+#!lua flags=allow-oom
+--[[ Remove a cancelled or expired booking that has been kept long enough.
+  KEYS  1 {p07}:booking:7:42       hash   the booking
+        2 {p07}:ended              zset   when ended bookings are forgotten
+        3 {p07}:journal            stream
+  ARGV  1 event id   2 booking number
+  Outcomes, first that applies
+        KEPT                       not ended, not due, or money is owed for it
+        NO_BOOKING                 only its entry was left
+        FORGOTTEN user
+  Replay: natural (what is gone stays gone). ]]
+--- @include "lib/journal"
+--- @include "lib/now"
+local event, number = ARGV[1], ARGV[2]
+local member = event .. ':' .. number
+local due = redis.call('ZSCORE', KEYS[2], member)
+if not due or tonumber(due) > now_ms() then
+  return {'KEPT'}
+end
+local user = redis.call('HGET', KEYS[1], 'user')
+
+redis.call('ZREM', KEYS[2], member)
+if not user then
+  return {'NO_BOOKING'}
+end
+redis.call('DEL', KEYS[1])
+journal(KEYS[3], 'forgotten', event, number, user, '', '')
+return {'FORGOTTEN', user}

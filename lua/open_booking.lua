@@ -1,0 +1,61 @@
+#!lua
+--[[ Open a booking under a number drawn for it, and claim its first seats if it names any.
+  KEYS  1 {p07}:event:7            hash   the event
+        2 {p07}:event:7:taken      bitmap held or sold
+        3 {p07}:event:7:holders    hash   seat index → booking number
+        4 {p07}:booking:7:42       hash   the booking
+        5 {p07}:hold:7:42          string, TTL  its hold
+        6 {p07}:deadlines          zset   when holds end
+        7 {p07}:journal            stream
+        8 {p07}:once:<digest>      string, TTL  optional
+  ARGV  1 once TTL ms   2 user   3 event id   4 booking number   5 layout version
+        6.. seat index, price, seat index, price …
+  Outcomes, first that applies
+        NO_EVENT · STALE_LAYOUT version · TOO_MANY max
+        NO_SEAT index · SEAT_TAKEN index held_until_ms · LAPSED holders
+        OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms
+  Replay: natural (a booking that exists is given again). ]]
+--- @include "lib/digits"
+--- @include "lib/hold"
+--- @include "lib/journal"
+--- @include "lib/now"
+--- @include "lib/once"
+--- @include "lib/take"
+local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+return once(KEYS[8], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max')
+  if not plan[1] then
+    return {'NO_EVENT'}
+  end
+  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created')
+  if opened[2] then
+    return {'OPENED', number, opened[1] or '0', opened[2]}
+  end
+  if plan[1] ~= version then
+    return {'STALE_LAYOUT', plan[1]}, true
+  end
+  local wanted = {unpack(ARGV, 6)}
+  if #wanted / 2 > tonumber(plan[4]) then
+    return {'TOO_MANY', plan[4]}
+  end
+  local now = now_ms()
+  local free, refusal, provisional =
+    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), wanted, now)
+  if refusal then
+    return refusal, provisional
+  end
+
+  local created = digits(now)
+  local expires = arm_hold(KEYS[5], KEYS[6], event, number, now + tonumber(plan[3]))
+  local seats = table.concat(free, ',')
+  redis.call('HSET', KEYS[4], 'user', user, 'seats', seats,
+    'status', seats == '' and 'booked' or 'seats_selected',
+    'created', created, 'updated', created, 'expires', expires)
+  journal(KEYS[7], 'opened', event, number, user, seats, expires)
+  if seats ~= '' then
+    redis.call('HSET', KEYS[4], 'armed', '1')
+    take_seats(KEYS[2], KEYS[3], number, free)
+  end
+  return {'OPENED', number, expires, created}
+end)

@@ -1,0 +1,20 @@
+#!lua flags=allow-oom
+--[[ Remove an event and its seats; what is left of its bookings can only be discarded.
+  KEYS  1 {p07}:event:7            hash   the event
+        2 {p07}:event:7:taken      bitmap held or sold
+        3 {p07}:event:7:sold       bitmap sold
+        4 {p07}:event:7:holders    hash   seat index → booking number
+        5 {p07}:journal            stream
+  ARGV  1 event id   2 user
+  Outcomes, first that applies
+        NO_EVENT
+        REMOVED
+  Replay: natural (what is gone stays gone). ]]
+--- @include "lib/journal"
+local event, user = ARGV[1], ARGV[2]
+if redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) == 0 then
+  return {'NO_EVENT'}
+end
+
+journal(KEYS[5], 'removed', event, '', user, '', '')
+return {'REMOVED'}

@@ -1,0 +1,22 @@
+#!lua
+--[[ Bind an Idempotency-Key to the first request that used it, and to the id drawn for a creation.
+  KEYS  1 {u:ann}:once:<key>       hash, TTL  fingerprint, id
+  ARGV  1 TTL ms   2 fingerprint of the request   3 candidate id, or '' for none
+  Outcomes, first that applies
+        KEY_REUSED                 another request used the key
+        RESERVED id                the first candidate given, or ''
+  Replay: natural (the first candidate stays). ]]
+local ttl_ms, fingerprint, candidate = ARGV[1], ARGV[2], ARGV[3]
+local first = redis.call('HGET', KEYS[1], 'fingerprint')
+if first and first ~= fingerprint then
+  return {'KEY_REUSED'}
+end
+
+if not first then
+  redis.call('HSET', KEYS[1], 'fingerprint', fingerprint)
+  redis.call('PEXPIRE', KEYS[1], ttl_ms)
+end
+if candidate ~= '' then
+  redis.call('HSETNX', KEYS[1], 'id', candidate)
+end
+return {'RESERVED', redis.call('HGET', KEYS[1], 'id') or ''}
