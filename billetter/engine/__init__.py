@@ -1,0 +1,58 @@
+"""The engine: typed calls over the scripts. The only code that knows keys and scripts."""
+
+from dataclasses import dataclass
+
+from billetter.domain.outcome import EngineError
+from billetter.engine import keys
+from billetter.engine.bookings import Bookings
+from billetter.engine.events import Events
+from billetter.engine.idempotency import Keys
+from billetter.engine.repeat import Repeater
+from billetter.engine.reset import Reset
+from billetter.engine.scripts import Store
+from billetter.engine.seats import Seats
+from billetter.engine.sweeper import Sweeper
+from billetter.wire.topology import Wire
+
+FORMAT = 1
+"""Version of what is kept in Redis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept. Times in ms; journal_max: entries of each partition."""
+
+    ended_ms: int = 604_800_000
+    journal_ms: int = 2_592_000_000
+    journal_max: int = 1_000_000
+
+
+class Engine:
+    """Everything Billetter does, over one wire."""
+
+    def __init__(self, wire: Wire, retention: Retention | None = None) -> None:
+        kept = retention or Retention()
+        self.store = Store(wire)
+        self.events = Events(self.store)
+        repeater = Repeater(self.store, self.events, kept.ended_ms)
+        self.seats = Seats(self.store, self.events, repeater)
+        self.bookings = Bookings(self.store, self.events, repeater, kept.ended_ms)
+        self.keys = Keys(self.store)
+        self.reset = Reset(self.store, self.events, self.keys)
+        self.sweeper = Sweeper(self.store, self.bookings, kept.journal_ms, kept.journal_max)
+
+    async def prepare(self) -> None:
+        """Load the scripts and claim the format; EngineError when this Redis has another one."""
+        await self.store.load()
+        expected = {"format": FORMAT, "partitions": keys.PARTITIONS}
+        for field, value in expected.items():
+            await self.store.command("HSETNX", keys.META, field, value)
+            found = int(await self.store.command("HGET", keys.META, field, reads=True))
+            if found != value:
+                raise EngineError(
+                    f"this Redis was set up with {field} {found}, this Billetter needs {value}"
+                )
+
+    async def ready(self) -> None:
+        """Return if Redis answers; Unavailable otherwise."""
+        await self.store.command("PING", reads=True)

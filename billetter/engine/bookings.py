@@ -1,0 +1,183 @@
+"""Bookings: opened, paid, ended, read."""
+
+import asyncio
+from collections.abc import Sequence
+
+from billetter.domain.booking import Booking, Status
+from billetter.domain.ids import (
+    BOOKINGS_MAX,
+    BookingId,
+    BookingNumber,
+    EventId,
+    SeatId,
+    SeatIndex,
+    UserId,
+    booking_id,
+    seat_id,
+    split_booking_id,
+)
+from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
+from billetter.engine import keys
+from billetter.engine.events import Events
+from billetter.engine.once import Once
+from billetter.engine.repeat import Repeater
+from billetter.engine.scripts import Store
+
+
+class Bookings:
+    """keep_ms: how long a cancelled booking is kept."""
+
+    def __init__(self, store: Store, events: Events, repeater: Repeater, keep_ms: int) -> None:
+        self._store = store
+        self._events = events
+        self._repeater = repeater
+        self._keep_ms = keep_ms
+
+    async def open(
+        self,
+        event_id: EventId,
+        user: UserId,
+        seats: Sequence[SeatId] = (),
+        once: Once | None = None,
+    ) -> Opened | Answer:
+        """Open a booking, and claim all of `seats` with it: both, or neither.
+
+        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY.
+        """
+        own = keys.of_event(event_id)
+        drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
+        if drawn.outcome is not Outcome.DRAWN:
+            self._events.forget(event_id)
+            return await self._repeater.refuse(event_id, once, drawn)
+        number = BookingNumber(int(drawn.fields[0]))
+
+        async def attempt() -> Answer:
+            wanted = await self._events.wanted(event_id, seats)
+            if isinstance(wanted, Answer):
+                return await self._repeater.refuse(event_id, once, wanted)
+            return await self._store.change(
+                "open_booking",
+                own,
+                own.to_claim(number),
+                once,
+                user,
+                event_id,
+                number,
+                wanted.version,
+                *wanted.seats,
+            )
+
+        answer = await self._repeater.final(event_id, attempt)
+        if answer.outcome is not Outcome.OPENED:
+            return answer
+        opened, expires_ms, created_ms = map(int, answer.fields)
+        booking = booking_id(event_id, BookingNumber(opened))
+        await self._store.command("ZADD", keys.user_bookings(user), created_ms, booking)
+        return Opened(booking, event_id, bool(seats), expires_ms, answer.outcome, answer.replayed)
+
+    async def begin_payment(
+        self, booking: BookingId, user: UserId, once: Once | None = None
+    ) -> AwaitingPayment | Answer:
+        """Fix the amount and start the payment's time; again while awaiting, the same answer.
+
+        A refusal: NO_BOOKING, NOT_YOURS, NO_SEATS, CLOSED.
+        """
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        declared = [own.event, own.booking(number), own.hold(number), own.deadlines, own.journal]
+        answer = await self._store.change("begin_payment", own, declared, once, user, event, number)
+        if answer.outcome is not Outcome.AWAITING_PAYMENT:
+            return answer
+        amount, expires_ms = map(int, answer.fields)
+        return AwaitingPayment(amount, expires_ms, answer.outcome, answer.replayed)
+
+    async def confirm(self, booking: BookingId, once: Once | None = None) -> Answer:
+        """The payment succeeded.
+
+        CONFIRMED, REFUND_DUE or NOT_INITIATED; NO_BOOKING (NO_EVENT where even that is gone).
+        """
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        return await self._repeater.final(
+            event,
+            lambda: self._store.change(
+                "confirm_booking", own, own.to_settle(number), once, event, number
+            ),
+        )
+
+    async def cancel(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
+        """Its owner gives it up: CANCELLED, NO_BOOKING, NOT_YOURS, ALREADY_CONFIRMED or CLOSED."""
+        return await self._cancel(booking, user, once)
+
+    async def fail(self, booking: BookingId, once: Once | None = None) -> Answer:
+        """Its payment failed: CANCELLED, NO_BOOKING or ALREADY_CONFIRMED."""
+        return await self._cancel(booking, "", once)
+
+    async def note(self, booking: BookingId, text: str, once: Once) -> Answer:
+        """Write into the journal what a gateway said: NOTED or NO_BOOKING."""
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        declared = [own.booking(number), own.journal]
+        return await self._store.change("note_payment", own, declared, once, event, number, text)
+
+    async def get(self, booking: BookingId) -> Booking | None:
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        answer = await self._store.run("read_booking", [own.booking(number), own.hold(number)])
+        return None if answer.outcome is Outcome.NO_BOOKING else _booking(booking, answer)
+
+    async def page(self, user: UserId, skip: int, take: int) -> tuple[list[Booking], int]:
+        """`take` bookings of a user, newest first, and how many there are."""
+        index = keys.user_bookings(user)
+        while True:
+            ids = await self._store.command("ZREVRANGE", index, skip, skip + take - 1, reads=True)
+            found = await asyncio.gather(*(self.get(BookingId(int(each))) for each in ids))
+            gone = [each for each, booking in zip(ids, found, strict=True) if booking is None]
+            if not gone:
+                total = await self._store.command("ZCARD", index, reads=True)
+                return [booking for booking in found if booking], int(total)
+            await self._store.command("ZREM", index, *gone)
+
+    async def expire(self, event: EventId, number: BookingNumber) -> Answer:
+        """End the booking if its hold has lapsed; nothing is left of one that held no seat."""
+        answer = await self._repeater.expire(event, number)
+        if answer.outcome is Outcome.VANISHED:
+            await self._unlist(UserId(answer.fields[0]), booking_id(event, number))
+        return answer
+
+    async def forget(self, event: EventId, number: BookingNumber) -> Answer:
+        """Remove an ended booking whose time is up, from its owner's list too."""
+        own = keys.of_event(event)
+        answer = await self._store.run(
+            "forget_booking", [own.booking(number), own.ended, own.journal], event, number
+        )
+        if answer.outcome is Outcome.FORGOTTEN:
+            await self._unlist(UserId(answer.fields[0]), booking_id(event, number))
+        return answer
+
+    async def _unlist(self, user: UserId, booking: BookingId) -> None:
+        await self._store.command("ZREM", keys.user_bookings(user), booking)
+
+    async def _cancel(self, booking: BookingId, user: str, once: Once | None) -> Answer:
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        return await self._store.change(
+            "cancel_booking", own, own.to_end(number), once, user, event, number, self._keep_ms
+        )
+
+
+def _booking(booking: BookingId, answer: Answer) -> Booking:
+    user, status, seats, amount, created, expires, refund = answer.fields
+    event, _ = split_booking_id(booking)
+    pairs = [seat.split(":") for seat in seats.split(",")] if seats else []
+    return Booking(
+        booking,
+        event,
+        UserId(user),
+        Status(status),
+        tuple(seat_id(event, SeatIndex(int(index))) for index, _ in pairs),
+        int(amount) if amount else sum(int(price) for _, price in pairs),
+        int(created),
+        int(expires) if expires else None,
+        refund or None,
+    )

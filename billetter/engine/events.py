@@ -1,0 +1,222 @@
+"""Events: made, read, listed, counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from billetter.domain.event import Counts, Details, Event, EventPlan, ListedEvent, Sales, Terms
+from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
+from billetter.domain.layout import Layout, Span
+from billetter.domain.outcome import Answer, Created, Outcome
+from billetter.engine import keys
+from billetter.engine.idempotency import Idempotency, Keys
+from billetter.engine.scripts import Store
+
+CACHED_MAX = 4_096
+LIST_BATCH = 500
+
+_DETAILS = ("title", "external", "description", "starts_at", "location", "category")
+_TERMS = ("hold_ms", "payment_ms", "seats_max")
+_LISTED = ("created", *_DETAILS)
+_WHOLE = ("version", "layout", *_TERMS, *_LISTED)
+
+
+class Wanted(NamedTuple):
+    """Seats as the scripts take them: the layout's version, then index, price, index, price …"""
+
+    version: str
+    seats: list[int]
+
+
+class Events:
+    """The events, and this process's memory of those it has seen.
+
+    Layouts are remembered; a script that is given an outdated version says so, and the caller
+    forgets the event and asks again.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keys = Keys(store)
+        self._known: dict[EventId, Event] = {}
+
+    async def create(
+        self, plan: EventPlan, user: UserId, idempotency: Idempotency | None = None
+    ) -> Created:
+        """Make an event on sale. The same Idempotency-Key makes it once."""
+        event = EventId(await self._store.command("INCR", keys.EVENTS_NEXT))
+        if idempotency:
+            event = EventId(await self._keys.bind_id(idempotency, event))
+        return await self.create_as(event, plan, user)
+
+    async def create_as(
+        self, event: EventId, plan: EventPlan, user: UserId, *, seeded: bool = False
+    ) -> Created:
+        """Make the event of this id, unless it exists. Seeded ones outlive a reset."""
+        own = keys.of_event(event)
+        fields = _fields(plan) | ({"seeded": "1"} if seeded else {})
+        flat = [text for field in fields.items() for text in field]
+        answer = await self._store.run("create_event", [own.event, own.journal], event, user, *flat)
+        await self._store.command("ZADD", keys.EVENTS_INDEX, event, event)
+        return Created(event, answer.outcome, answer.replayed)
+
+    async def get(self, event: EventId) -> Event | None:
+        """The event as this process knows it, read first if need be; None where there is none."""
+        known = self._known.get(event)
+        if known is None:
+            known = await self._read(event)
+            if known is not None:
+                while len(self._known) >= CACHED_MAX:
+                    del self._known[next(iter(self._known))]
+                self._known[event] = known
+        return known
+
+    def forget(self, event: EventId) -> None:
+        self._known.pop(event, None)
+
+    async def wanted(self, event_id: EventId, seats: Iterable[SeatId]) -> Wanted | Answer:
+        """`seats` of one event with their prices, each once; NO_EVENT, NO_SEAT or WRONG_EVENT."""
+        event = await self.get(event_id)
+        if event is None:
+            return Answer(Outcome.NO_EVENT)
+        wanted = Wanted(event.version, [])
+        for seat in dict.fromkeys(seats):
+            home, index = split_seat_id(seat)
+            layout = event.layout if home == event_id else await self._layout(home)
+            zone = layout.zone_of(index) if layout else None
+            if zone is None:
+                return Answer(Outcome.NO_SEAT)
+            if home != event_id:
+                return Answer(Outcome.WRONG_EVENT)
+            wanted.seats.extend((index, zone.price))
+        return wanted
+
+    async def _layout(self, event_id: EventId) -> Layout | None:
+        event = await self.get(event_id)
+        return event.layout if event else None
+
+    async def sales(self, event_id: EventId) -> Sales | None:
+        """Counts of every zone at one moment, revenue and confirmed bookings."""
+        while True:
+            event = await self.get(event_id)
+            if event is None:
+                return None
+            answer = await self._count(event)
+            if answer.outcome is Outcome.COUNTS:
+                return _sales(event, answer)
+            self.forget(event_id)
+
+    async def page(self, skip: int, take: int) -> tuple[list[ListedEvent], int]:
+        """`take` events, newest first, and how many there are."""
+        total = await self._store.command("ZCARD", keys.EVENTS_INDEX, reads=True)
+        ids = await self._ids(skip, skip + take - 1)
+        return await self._listed(ids), int(total)
+
+    async def search(
+        self, query: str, day: date | None, skip: int, take: int
+    ) -> tuple[list[ListedEvent], int]:
+        """The same among events whose title or description has `query`, on the UTC `day`."""
+        found = [event async for event in self._all() if _matches(event.details, query, day)]
+        return found[skip : skip + take], len(found)
+
+    async def _all(self) -> AsyncIterator[ListedEvent]:
+        skip = 0
+        while ids := await self._ids(skip, skip + LIST_BATCH - 1):
+            for event in await self._listed(ids):
+                yield event
+            skip += LIST_BATCH
+
+    async def _ids(self, first: int, last: int) -> list[EventId]:
+        ids = await self._store.command("ZREVRANGE", keys.EVENTS_INDEX, first, last, reads=True)
+        return [EventId(int(event)) for event in ids]
+
+    async def _listed(self, ids: Sequence[EventId]) -> list[ListedEvent]:
+        reads = (
+            self._store.command("HMGET", keys.of_event(event).event, *_LISTED, reads=True)
+            for event in ids
+        )
+        rows = await asyncio.gather(*reads)
+        # An event that is gone may still be in the index for a moment.
+        return [
+            ListedEvent(event, int(row[0]), _details(row[1:]))
+            for event, row in zip(ids, rows, strict=True)
+            if row[0] is not None
+        ]
+
+    async def _read(self, event: EventId) -> Event | None:
+        row = await self._store.command("HMGET", keys.of_event(event).event, *_WHOLE, reads=True)
+        if row[0] is None:
+            return None
+        return Event(
+            event,
+            row[0].decode(),
+            int(row[5]),
+            _details(row[6:]),
+            Terms(*map(int, row[2:5])),
+            Layout.from_json(row[1]),
+        )
+
+    async def _count(self, event: Event) -> Answer:
+        own = keys.of_event(event.id)
+        ranges = [edge for span in event.layout.spans() for edge in byte_range(span)]
+        return await self._store.run(
+            "count_seats", [own.event, own.taken, own.sold], event.version, *ranges
+        )
+
+
+def byte_range(span: Span) -> tuple[int, int]:
+    """First and last byte of the bitmaps that hold the span."""
+    return span.start // 8, (span.start + span.size - 1) // 8
+
+
+def _sales(event: Event, answer: Answer) -> Sales:
+    revenue, confirmed, *counts = map(int, answer.fields)
+    pairs = iter(zip(counts[::2], counts[1::2], strict=True))
+    zones = []
+    for zone in event.layout.zones:
+        counted = [next(pairs) for _ in zone.extents]
+        taken, sold = (sum(column) for column in zip(*counted, strict=True))
+        zones.append(Counts(zone.size, taken, sold))
+    return Sales(event, tuple(zones), revenue, confirmed)
+
+
+def _fields(plan: EventPlan) -> dict[str, str | int]:
+    """The fields of the event's hash; what is not set is not there."""
+    details, terms = plan.details, plan.terms
+    fields: dict[str, str | int | None] = {
+        "title": details.title,
+        "external": 1 if details.external else None,
+        "description": details.description,
+        "starts_at": details.starts_at_ms,
+        "location": details.location,
+        "category": details.category,
+        "hold_ms": terms.hold_ms,
+        "payment_ms": terms.payment_ms,
+        "seats_max": terms.seats_max,
+        "bits": plan.layout.bits,
+        "layout": plan.layout.to_json(),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _details(row: Sequence[Any]) -> Details:
+    title, external, description, starts_at, location, category = row
+    return Details(
+        title.decode(),
+        external is not None,
+        description and description.decode(),
+        None if starts_at is None else int(starts_at),
+        location and location.decode(),
+        category and category.decode(),
+    )
+
+
+def _matches(details: Details, query: str, day: date | None) -> bool:
+    text = f"{details.title}\n{details.description or ''}".casefold()
+    if query.casefold() not in text:
+        return False
+    if day is None:
+        return True
+    starts = details.starts_at_ms
+    return starts is not None and datetime.fromtimestamp(starts / 1000, UTC).date() == day

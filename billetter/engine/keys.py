@@ -1,0 +1,121 @@
+"""The spelling of every key. lua/README.md has the table of what each one holds.
+
+Events are spread over 64 partitions and the partition is the hash tag, so that all that one
+change touches lies in one cluster slot.
+"""
+
+from functools import lru_cache
+
+from billetter.domain.ids import BookingNumber, EventId, UserId
+
+PARTITIONS = 64
+META = "{meta}"
+EVENTS_NEXT = "{events}:next"
+EVENTS_INDEX = "{events}:index"
+
+
+def partition_tag(partition: int) -> str:
+    return f"{{p{partition:02}}}"
+
+
+def deadlines(tag: str) -> str:
+    return f"{tag}:deadlines"
+
+
+def ended(tag: str) -> str:
+    return f"{tag}:ended"
+
+
+def journal(tag: str) -> str:
+    return f"{tag}:journal"
+
+
+class EventKeys:
+    """The keys of one event, spelled once."""
+
+    __slots__ = (
+        "_booking",
+        "_hold",
+        "_once",
+        "deadlines",
+        "ended",
+        "event",
+        "holders",
+        "journal",
+        "sold",
+        "tag",
+        "taken",
+    )
+
+    def __init__(self, event: EventId) -> None:
+        self.tag = tag = partition_tag(event % PARTITIONS)
+        self.event = f"{tag}:event:{event}"
+        self.taken = f"{tag}:event:{event}:taken"
+        self.sold = f"{tag}:event:{event}:sold"
+        self.holders = f"{tag}:event:{event}:holders"
+        self.deadlines = deadlines(tag)
+        self.ended = ended(tag)
+        self.journal = journal(tag)
+        self._booking = f"{tag}:booking:{event}:"
+        self._hold = f"{tag}:hold:{event}:"
+        self._once = f"{tag}:once:"
+
+    def booking(self, number: BookingNumber) -> str:
+        return f"{self._booking}{number}"
+
+    def hold(self, number: BookingNumber) -> str:
+        return f"{self._hold}{number}"
+
+    def once(self, digest: str) -> str:
+        return self._once + digest
+
+    def to_claim(self, number: BookingNumber) -> list[str]:
+        """What a script needs that gives seats to a booking."""
+        return [
+            self.event,
+            self.taken,
+            self.holders,
+            self.booking(number),
+            self.hold(number),
+            self.deadlines,
+            self.journal,
+        ]
+
+    def to_end(self, number: BookingNumber) -> list[str]:
+        """What a script needs that ends an unpaid booking."""
+        return [
+            self.taken,
+            self.holders,
+            self.booking(number),
+            self.hold(number),
+            self.deadlines,
+            self.ended,
+            self.journal,
+        ]
+
+    def to_settle(self, number: BookingNumber) -> list[str]:
+        """What a script needs that sells the seats of a booking, or takes them back."""
+        return [
+            self.event,
+            self.taken,
+            self.sold,
+            self.holders,
+            self.booking(number),
+            self.hold(number),
+            self.deadlines,
+            self.ended,
+            self.journal,
+        ]
+
+
+@lru_cache(maxsize=16_384)
+def of_event(event: EventId) -> EventKeys:
+    return EventKeys(event)
+
+
+def user_bookings(user: UserId) -> str:
+    return f"{{u:{user}}}:bookings"
+
+
+def user_once(user: UserId, key: str) -> str:
+    return f"{{u:{user}}}:once:{key}"

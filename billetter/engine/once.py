@@ -1,0 +1,40 @@
+"""Names for operations that must happen once, however often they are sent."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from secrets import token_hex
+
+RETRY_TTL_MS = 60_000
+"""How long the wire may go on repeating one call."""
+NOTICE_TTL_MS = 604_800_000
+"""How long a gateway may go on repeating one notification: a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Names one operation, so that its script can tell a repetition from a new call.
+
+    digest: what the recorded reply is kept under, in the partition of the event it concerns.
+    """
+
+    digest: str
+    ttl_ms: int
+
+    @classmethod
+    def anew(cls) -> "Once":
+        """For one call of a script that may not run twice."""
+        return cls(token_hex(12), RETRY_TTL_MS)
+
+    @classmethod
+    def named(cls, *words: str, ttl_ms: int) -> "Once":
+        """For an operation that these words identify."""
+        digest = blake2b(digest_size=16)
+        for word in words:
+            encoded = word.encode()
+            digest.update(len(encoded).to_bytes(4, "big") + encoded)
+        return cls(digest.hexdigest(), ttl_ms)
+
+
+def notice(payment: str, status: str) -> Once:
+    """Names one notification of a gateway, so that it acts once."""
+    return Once.named("notice", payment, status, ttl_ms=NOTICE_TTL_MS)

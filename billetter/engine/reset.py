@@ -1,0 +1,77 @@
+"""Back to the seeded state: what was made since then goes, seeded events are emptied."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+from billetter.domain.ids import BookingNumber, EventId, UserId
+from billetter.engine import keys
+from billetter.engine.events import Events
+from billetter.engine.idempotency import Idempotency, Keys
+from billetter.engine.scripts import Store
+
+SCAN_COUNT = 500
+
+_BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
+_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:(bookings|once:.*)|\{p\d\d\}:once:.*", re.DOTALL)
+
+
+class Reset:
+    """Removes Billetter's own keys only, each change a script: a sale that goes on stays right.
+
+    Event ids and booking numbers go on counting, so that an old payment callback never meets a
+    new booking. Journals stay: they say what happened, the reset included.
+    """
+
+    def __init__(self, store: Store, events: Events, requests: Keys) -> None:
+        self._store = store
+        self._events = events
+        self._requests = requests
+
+    async def run(self, user: UserId, idempotency: Idempotency | None = None) -> bool:
+        """Reset, and say so; False when this very request has done so before."""
+        if idempotency and await self._requests.finished(idempotency):
+            return False
+        spared = keys.user_once(user, idempotency.key).encode() if idempotency else b""
+        ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
+        made = [EventId(int(each)) for each in ids]
+        gone = [event for event in made if not await self._seeded(event)]
+        for event in gone:
+            await self._remove(event, user)
+        async for batch in self._scan():
+            await asyncio.gather(*(self._discard(key) for key in batch if key != spared))
+        for event in gone:
+            # A hold that lapsed meanwhile may have left a bitmap behind.
+            await self._remove(event, user)
+        if idempotency:
+            await self._requests.finish(idempotency)
+        return True
+
+    async def _seeded(self, event: EventId) -> bool:
+        own = keys.of_event(event)
+        return bool(await self._store.command("HEXISTS", own.event, "seeded", reads=True))
+
+    async def _remove(self, event: EventId, user: UserId) -> None:
+        own = keys.of_event(event)
+        declared = [own.event, own.taken, own.sold, own.holders, own.journal]
+        await self._store.run("remove_event", declared, event, user)
+        await self._store.command("ZREM", keys.EVENTS_INDEX, event)
+        self._events.forget(event)
+
+    async def _discard(self, key: bytes) -> None:
+        if booking := _BOOKING.fullmatch(key):
+            event, number = EventId(int(booking[1])), BookingNumber(int(booking[2]))
+            declared = keys.of_event(event).to_settle(number)
+            await self._store.run("discard_booking", declared, event, number)
+        elif _OF_REQUESTS.fullmatch(key):
+            await self._store.command("UNLINK", key)
+
+    async def _scan(self) -> AsyncIterator[list[bytes]]:
+        cursor = b"0"
+        while True:
+            cursor, batch = await self._store.command(
+                "SCAN", cursor, "MATCH", "{*", "COUNT", SCAN_COUNT, reads=True
+            )
+            yield batch
+            if cursor == b"0":
+                return

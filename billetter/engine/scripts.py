@@ -1,0 +1,171 @@
+"""Finds, expands, loads and runs the scripts under lua/.
+
+Everything the engine sends to Redis goes through a `Store`, which is also the one place where
+failures of the wire become the domain's errors.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, cast
+
+from billetter.domain.outcome import Answer, EngineError, Outcome, OutcomeUnknown, Unavailable
+from billetter.engine.keys import EventKeys
+from billetter.engine.once import Once
+from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError
+from billetter.wire.topology import Wire
+
+Argument = str | bytes | int
+
+_INCLUDE = re.compile(r'^--- @include "([a-z_/]+)"\n', re.MULTILINE)
+_FLAGGED = "#!lua flags=no-writes\nreturn 1"
+_REPLAYED = b"="
+_OUTCOMES = {outcome.value.encode(): (outcome, False) for outcome in Outcome} | {
+    _REPLAYED + outcome.value.encode(): (outcome, True) for outcome in Outcome
+}
+
+
+@cache
+def directory() -> Traversable:
+    """Where the scripts are: inside the installed package, or beside it in a checkout."""
+    packaged = files("billetter") / "lua"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "lua"
+
+
+def names() -> list[str]:
+    """The names of all scripts, without `.lua`."""
+    entries = (entry.name for entry in directory().iterdir())
+    return sorted(name.removesuffix(".lua") for name in entries if name.endswith(".lua"))
+
+
+def expanded(name: str) -> str:
+    """The text of a script with every include put in once, before its first use."""
+    return "".join(_expand(name, set(), ()))
+
+
+def _expand(name: str, included: set[str], path: tuple[str, ...]) -> Iterator[str]:
+    if name in path:
+        raise ValueError(f"lua/{name}.lua includes itself by way of {' → '.join(path)}")
+    text = directory().joinpath(*f"{name}.lua".split("/")).read_text(encoding="utf-8")
+    end = 0
+    for include in _INCLUDE.finditer(text):
+        yield text[end : include.start()]
+        end = include.end()
+        if include[1] not in included:
+            included.add(include[1])
+            yield from _expand(include[1], included, (*path, name))
+    yield text[end:]
+
+
+class Script:
+    """One script, in the form that the server takes.
+
+    Servers from 7.0 on read the flags in the first line; older ones and fakeredis do not know
+    that line, so they get the text without it.
+    """
+
+    __slots__ = ("_plain", "name", "reads", "sha", "source")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.source = expanded(name)
+        first_line, _, rest = self.source.partition("\n")
+        self._plain = "\n" + rest
+        self.reads = "no-writes" in first_line
+        self.sha = _sha(self.source)
+
+    async def load(self, wire: Wire) -> None:
+        """Load it where it is missing. Rejected: the server does not understand the script."""
+        if self.source != self._plain:
+            try:
+                # Not SCRIPT LOAD itself: fakeredis loads what it cannot run.
+                await wire.call("EVAL", _FLAGGED, 0)
+            except Rejected:
+                self.source, self.sha = self._plain, _sha(self._plain)
+        await wire.call("SCRIPT", "LOAD", self.source)
+
+
+class Store:
+    """Runs scripts and plain commands on a wire.
+
+    Every method raises Unavailable (it surely did not happen) or OutcomeUnknown (it may have).
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._scripts = {name: Script(name) for name in names()}
+
+    async def load(self) -> None:
+        """Load every script, so that the first calls find them."""
+        try:
+            for script in self._scripts.values():
+                await script.load(self._wire)
+        except WireError as error:
+            raise _translated(error, reads=True) from error
+
+    async def run(self, name: str, keys: Sequence[str], *args: Argument) -> Answer:
+        """Run a script and name its outcome. A read never leaves an outcome unknown."""
+        reply = await self.run_raw(name, keys, *args)
+        outcome, replayed = _OUTCOMES[reply[0]]
+        return Answer(outcome, tuple(map(_text, reply[1:])), replayed)
+
+    async def change(
+        self,
+        name: str,
+        own: EventKeys,
+        declared: Sequence[str],
+        once: Once | None,
+        *args: Argument,
+    ) -> Answer:
+        """Run a script that can record its reply, and let it do so if `once` names the call."""
+        if once is None:
+            return await self.run(name, declared, 0, *args)
+        return await self.run(name, [*declared, own.once(once.digest)], once.ttl_ms, *args)
+
+    async def run_raw(self, name: str, keys: Sequence[str], *args: Argument) -> list[Any]:
+        """The same, with the reply as it comes: bytes and integers."""
+        script = self._scripts[name]
+        try:
+            return await self._evaluate(script, keys, args)
+        except WireError as error:
+            raise _translated(error, script.reads) from error
+
+    async def command(self, *args: Argument, reads: bool = False) -> Any:
+        """A plain command on keys that no script guards: indexes, counters, scans."""
+        try:
+            return await self._wire.call(*args)
+        except WireError as error:
+            raise _translated(error, reads) from error
+
+    async def _evaluate(
+        self, script: Script, keys: Sequence[str], args: Sequence[Argument]
+    ) -> list[Any]:
+        try:
+            reply = await self._wire.call("EVALSHA", script.sha, len(keys), *keys, *args)
+        except Rejected as error:
+            if error.code != "NOSCRIPT":
+                raise
+            # It did not run. EVAL brings the text along, so no flush can come between.
+            await script.load(self._wire)
+            reply = await self._wire.call("EVAL", script.source, len(keys), *keys, *args)
+        return cast(list[Any], reply)
+
+
+def _translated(error: WireError, reads: bool) -> Exception:
+    if isinstance(error, ReplyLost) and not reads:
+        return OutcomeUnknown(str(error))
+    if isinstance(error, NotRun | ReplyLost):
+        return Unavailable(str(error))
+    return EngineError(str(error))
+
+
+def _sha(source: str) -> str:
+    return sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+def _text(field: bytes | int) -> str:
+    return field.decode() if isinstance(field, bytes) else str(field)

@@ -1,0 +1,95 @@
+"""Background work: returns the seats of lapsed holds, forgets what is long over.
+
+Every worker may run it. Nothing depends on it for being right: whoever wants the seat of a
+lapsed hold gets it without waiting; the sweeper only makes lists say so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from billetter.domain.ids import BookingNumber, EventId
+from billetter.domain.outcome import EngineError
+from billetter.engine import keys
+from billetter.engine.bookings import Bookings
+from billetter.engine.scripts import Store
+
+INTERVAL_S = 0.25
+"""Between two looks for lapsed holds."""
+UPKEEP_S = 30.0
+"""Between two rounds of forgetting and trimming."""
+BATCH_MAX = 500
+
+logger = logging.getLogger("billetter.sweeper")
+Handler = Callable[[EventId, BookingNumber], Awaitable[object]]
+
+
+class Sweeper:
+    """journal_keep_ms, journal_max: age and length that each partition's journal may reach."""
+
+    def __init__(
+        self, store: Store, bookings: Bookings, journal_keep_ms: int, journal_max: int
+    ) -> None:
+        self._store = store
+        self._bookings = bookings
+        self._journal_keep_ms = journal_keep_ms
+        self._journal_max = journal_max
+
+    async def run(self) -> None:
+        """Sweep until cancelled. Redis being away only delays it."""
+        rounds = 0
+        while True:
+            try:
+                await self.expire_lapsed()
+                if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
+                    await self.forget_ended()
+                    await self.trim_journals()
+            except EngineError as error:
+                logger.debug("sweep put off: %s", error)
+            rounds += 1
+            await asyncio.sleep(INTERVAL_S)
+
+    async def expire_lapsed(self) -> int:
+        """Free the seats of every hold that has lapsed by now; how many bookings were handled."""
+        return await self._drain(keys.deadlines, self._bookings.expire)
+
+    async def forget_ended(self) -> int:
+        """Remove the ended bookings that have been kept long enough."""
+        return await self._drain(keys.ended, self._bookings.forget)
+
+    async def trim_journals(self) -> None:
+        """Cut journals to their age and length. What is cut is whole nodes of the stream."""
+        oldest = await self._now_ms() - self._journal_keep_ms
+        for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
+            journal = keys.journal(tag)
+            await self._store.command("XTRIM", journal, "MINID", "~", oldest)
+            await self._store.command("XTRIM", journal, "MAXLEN", "~", self._journal_max)
+
+    async def _drain(self, index: Callable[[str], str], handle: Handler) -> int:
+        now = await self._now_ms()
+        indexes = [index(keys.partition_tag(each)) for each in range(keys.PARTITIONS)]
+        due = await asyncio.gather(*(self._due(each, now) for each in indexes))
+        handled = 0
+        for each, members in zip(indexes, due, strict=True):
+            batch = members
+            while batch:
+                await asyncio.gather(*(handle(*_parsed(member)) for member in batch))
+                handled += len(batch)
+                batch = await self._due(each, now) if len(batch) == BATCH_MAX else []
+        return handled
+
+    async def _due(self, index: str, now_ms: int) -> list[bytes]:
+        """Members whose time is over by `now_ms`, a batch at most."""
+        members = await self._store.command(
+            "ZRANGEBYSCORE", index, "-inf", f"({now_ms}", "LIMIT", 0, BATCH_MAX, reads=True
+        )
+        return list(members)
+
+    async def _now_ms(self) -> int:
+        seconds, micros = await self._store.command("TIME", reads=True)
+        return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _parsed(member: bytes) -> tuple[EventId, BookingNumber]:
+    event, number = member.split(b":")
+    return EventId(int(event)), BookingNumber(int(number))
