@@ -1,0 +1,132 @@
+"""Events: made, listed, read."""
+
+from typing import Any
+
+from billetter.api.endpoint import Call, get, post
+from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply, time_text
+from billetter.api.schemas import CreateEvent, ListEvents, OfEvent
+from billetter.domain.event import Counts, Details, EventPlan, Sales, Terms
+from billetter.domain.ids import EventId
+from billetter.domain.money import to_decimal
+
+LAYOUT_BODY_MAX = 1_048_576
+
+
+@post("/api/events", body=CreateEvent, body_max=LAYOUT_BODY_MAX)
+async def create_event(call: Call, body: CreateEvent) -> Reply:
+    created = await call.engine.events.create(_plan(call, body), call.user, call.idempotency)
+    location = (b"location", f"/api/events/{created.id}".encode())
+    return marked(reply(201, {"id": created.id}, location), created)
+
+
+@get("/api/events", query=ListEvents)
+async def list_events(call: Call, query: ListEvents) -> Reply:
+    events = call.engine.events
+    if query.query or query.date:
+        found, total = await events.search(query.query, query.date, *query.window)
+    else:
+        found, total = await events.page(*query.window)
+    return listed([_described(each.id, each.created_ms, each.details) for each in found], total)
+
+
+@get("/api/events/{id:id}")
+async def read_event(call: Call) -> Reply:
+    sales = await call.engine.events.sales(EventId(call.ids["id"]))
+    return NO_EVENT if sales is None else reply(200, _whole(sales))
+
+
+@get("/api/events/{id:id}/availability")
+async def read_availability(call: Call) -> Reply:
+    sales = await call.engine.events.sales(EventId(call.ids["id"]))
+    if sales is None:
+        return NO_EVENT
+    seats = sales.all
+    body = {
+        "event_id": sales.event.id,
+        "total_seats": seats.total,
+        "booked": seats.taken,
+        "left": seats.free,
+    }
+    return reply(200, body)
+
+
+@get("/api/analytics", query=OfEvent)
+async def read_analytics(call: Call, query: OfEvent) -> Reply:
+    sales = await call.engine.events.sales(EventId(query.id))
+    if sales is None:
+        return NO_EVENT
+    body = {
+        "event_id": sales.event.id,
+        **_counted(sales.all),
+        "total_revenue": to_decimal(sales.revenue),
+        "bookings_count": sales.confirmed,
+        "zones": [
+            {"name": zone.name, "price": to_decimal(zone.price), **_counted(counts)}
+            for zone, counts in zip(sales.event.layout.zones, sales.zones, strict=True)
+        ],
+    }
+    return reply(200, body)
+
+
+def _plan(call: Call, body: CreateEvent) -> EventPlan:
+    services = call.services
+    starts_at: Any = body.starts_at
+    return EventPlan(
+        Details(
+            body.title, body.external, body.description, starts_at, body.location, body.category
+        ),
+        Terms(
+            body.hold_seconds * 1000 if body.hold_seconds else services.hold_ms,
+            body.payment_seconds * 1000 if body.payment_seconds else services.payment_ms,
+            body.max_seats_per_booking,
+        ),
+        body.layout,
+    )
+
+
+def _described(event: EventId, created_ms: int, details: Details) -> dict[str, Any]:
+    starts_at = details.starts_at_ms
+    return {
+        "id": event,
+        "title": details.title,
+        "external": details.external,
+        "description": details.description,
+        "starts_at": None if starts_at is None else time_text(starts_at),
+        "location": details.location,
+        "category": details.category,
+        "created_at": time_text(created_ms),
+    }
+
+
+def _whole(sales: Sales) -> dict[str, Any]:
+    event, terms = sales.event, sales.event.terms
+    return {
+        **_described(event.id, event.created_ms, event.details),
+        "hold_seconds": terms.hold_ms // 1000,
+        "payment_seconds": terms.payment_ms // 1000,
+        "max_seats_per_booking": terms.seats_max,
+        **_counted(sales.all),
+        "zones": [
+            {
+                "name": zone.name,
+                "price": to_decimal(zone.price),
+                "numbered": zone.numbered,
+                "first_row": zone.first_row,
+                "rows": len(zone.rows),
+                **_counted(counts),
+            }
+            for zone, counts in zip(event.layout.zones, sales.zones, strict=True)
+        ],
+    }
+
+
+def _counted(counts: Counts) -> dict[str, int]:
+    return {
+        "total_seats": counts.total,
+        "sold_seats": counts.sold,
+        "reserved_seats": counts.reserved,
+        "free_seats": counts.free,
+    }
+
+
+ENDPOINTS = [create_event, list_events, read_event, read_availability, read_analytics]

@@ -1,0 +1,169 @@
+"""What the API says: outcome → status and body, in one table of prebuilt bytes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from billetter.domain.outcome import Outcome
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Reply:
+    """A whole response, ready to be sent any number of times."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes, headers: Headers = ()) -> None:
+        self.status = status
+        self.body = body
+        self.headers = list(headers)
+
+    def plus(self, *headers: tuple[bytes, bytes]) -> "Reply":
+        """The same with more headers."""
+        return Reply(self.status, self.body, [*self.headers, *headers])
+
+
+def reply(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Reply:
+    """A reply with a JSON body."""
+    body = orjson.dumps(value)
+    described = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return Reply(status, body, [*described, *headers])
+
+
+def error(status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> Reply:
+    return reply(status, {"error": code, "message": message}, *headers)
+
+
+def invalid(details: list[dict[str, str]]) -> Reply:
+    """400 with what is wrong, field by field."""
+    message = "; ".join(f"{each['field']}: {each['message']}" for each in details[:3])
+    body = {"error": "validation_error", "message": message, "details": details}
+    return reply(400, body)
+
+
+def not_allowed(methods: Iterable[str]) -> Reply:
+    allowed = ", ".join(sorted(methods))
+    message = f"This path takes {allowed}."
+    return error(405, "method_not_allowed", message, (b"allow", allowed.encode()))
+
+
+def listed(items: list[Any], total: int) -> Reply:
+    """A list, with how many there are in all."""
+    return reply(200, items, (b"x-total-count", b"%d" % total))
+
+
+def time_text(ms: int) -> str:
+    """ISO 8601 UTC with milliseconds."""
+    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+_RETRY = (b"retry-after", b"1")
+REPLAYED = (b"idempotency-replayed", b"true")
+PATH_NOT_FOUND = error(404, "not_found", "There is nothing at this path.")
+UNAUTHORIZED = error(
+    401,
+    "unauthorized",
+    "These credentials are wrong.",
+    (b"www-authenticate", b'Bearer realm="Billetter", Basic realm="Billetter"'),
+)
+NOT_JSON = error(415, "unsupported_media_type", "The body must be application/json.")
+INTERNAL = error(500, "internal_error", "Something went wrong here. It has been written down.")
+UNAVAILABLE = error(
+    503, "unavailable", "The seats cannot be reached. Nothing was changed; try again.", _RETRY
+)
+OUTCOME_UNKNOWN = error(
+    503,
+    "outcome_unknown",
+    "The change was sent but not acknowledged. Repeating it is safe.",
+    _RETRY,
+)
+SEAT_TAKEN = reply(419, "Failed to add seat to booking")
+NOT_RELEASED = reply(419, "Failed to release seat")
+NO_EVENT = error(404, "event_not_found", "There is no such event.")
+NO_BOOKING = error(404, "booking_not_found", "There is no such booking.")
+KEY_REUSED = error(
+    422,
+    "idempotency_key_reused",
+    "This Idempotency-Key was used for another request.",
+    (b"billetter-outcome", b"KEY_REUSED"),
+)
+
+REFUSALS: Mapping[Outcome, Reply] = {
+    Outcome.NO_EVENT: NO_EVENT,
+    Outcome.NO_BOOKING: NO_BOOKING,
+    Outcome.NO_SEAT: error(404, "seat_not_found", "There is no such seat."),
+    Outcome.NOT_YOURS: error(403, "forbidden", "This booking belongs to somebody else."),
+    Outcome.NO_SEATS: error(400, "no_seats", "The booking has no seats yet."),
+    Outcome.CLOSED: error(400, "invalid_state", "The state of the booking does not allow this."),
+    Outcome.TOO_MANY: error(400, "too_many_seats", "The booking may not hold that many seats."),
+    Outcome.WRONG_EVENT: error(400, "wrong_event", "The seat belongs to another event."),
+    Outcome.ALREADY_CONFIRMED: error(409, "already_confirmed", "The booking is confirmed."),
+    Outcome.EXHAUSTED: error(409, "bookings_exhausted", "The event can take no more bookings."),
+    Outcome.SEAT_TAKEN: SEAT_TAKEN,
+    Outcome.NOT_HELD: NOT_RELEASED,
+}
+
+
+class Outcomes(Protocol):
+    """Any answer of the engine."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+
+    @property
+    def replayed(self) -> bool: ...
+
+
+def marked(plain: Reply, answer: Outcomes) -> Reply:
+    """A reply to a change, with its outcome named in the headers."""
+    headers = [(b"billetter-outcome", answer.outcome.value.encode())]
+    if answer.replayed:
+        headers.append(REPLAYED)
+    return plain.plus(*headers)
+
+
+class Answers:
+    """The replies of one route: its own, and the common refusals for all other outcomes."""
+
+    def __init__(self, own: Mapping[Outcome, Reply]) -> None:
+        self._plain = dict(REFUSALS) | dict(own)
+        self._marked = {
+            outcome: plain.plus((b"billetter-outcome", outcome.value.encode()))
+            for outcome, plain in self._plain.items()
+        }
+
+    def __getitem__(self, answer: Outcomes) -> Reply:
+        """The reply to an answer, with what it says in fields where that helps the caller."""
+        fields: tuple[str, ...] = getattr(answer, "fields", ())
+        if answer.outcome is Outcome.CLOSED:
+            return marked(self._closed(fields[0]), answer)
+        if answer.replayed:
+            return marked(self._plain[answer.outcome], answer).plus(*_help(answer.outcome, fields))
+        known = self._marked[answer.outcome]
+        return known.plus(*_help(answer.outcome, fields)) if fields else known
+
+    def _closed(self, status: str) -> Reply:
+        plain = self._plain[Outcome.CLOSED]
+        if plain is not REFUSALS[Outcome.CLOSED]:
+            return plain
+        return error(400, "invalid_state", f"The booking is {status}.")
+
+
+def _help(outcome: Outcome, fields: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+    if outcome is not Outcome.SEAT_TAKEN:
+        return []
+    seat, held_until = fields
+    headers = [(b"billetter-seat", seat.encode())]
+    if held_until != "0":
+        headers.append((b"billetter-held-until", time_text(int(held_until)).encode()))
+    return headers
+
+
+REFUSED = Answers({})

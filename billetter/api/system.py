@@ -1,0 +1,34 @@
+"""Is it alive, is it ready, and back to the beginning."""
+
+from billetter.api.endpoint import Call, get, post
+from billetter.api.replies import REPLAYED, Reply, reply
+from billetter.domain.outcome import EngineError
+
+HEALTHY = reply(200, {"status": "ok"})
+NOT_READY = reply(503, {"status": "not_ready", "reason": "redis"}, (b"retry-after", b"1"))
+RESET = reply(200, {"status": "reset"}, (b"billetter-outcome", b"RESET"))
+
+
+@get("/health")
+async def health(call: Call) -> Reply:
+    """The process answers; it says nothing of Redis."""
+    return HEALTHY
+
+
+@get("/ready")
+async def ready(call: Call) -> Reply:
+    """Redis answers, and what it does to keep what it is told."""
+    try:
+        await call.engine.ready()
+    except EngineError:
+        return NOT_READY
+    return reply(200, {"status": "ready"})
+
+
+@post("/api/reset")
+async def reset(call: Call) -> Reply:
+    made = await call.engine.reset.run(call.user, call.idempotency)
+    return RESET if made else RESET.plus(REPLAYED)
+
+
+ENDPOINTS = [health, ready, reset]
