@@ -41,11 +41,9 @@ async def list_bookings(call: Call, query: Paged) -> Reply:
 async def initiate_payment(call: Call, body: OfBooking) -> Reply:
     booking = BookingId(body.booking_id)
     awaiting = await call.engine.bookings.begin_payment(booking, call.user, call.once)
-    return (
-        _awaiting(call, booking, awaiting)
-        if isinstance(awaiting, AwaitingPayment)
-        else NOT_AWAITING[awaiting]
-    )
+    if isinstance(awaiting, AwaitingPayment):
+        return _awaiting(call, booking, awaiting)
+    return NOT_AWAITING[awaiting]
 
 
 @patch("/api/bookings/cancel", body=OfBooking)

@@ -12,7 +12,8 @@ FAILED = frozenset({"failed", "cancelled", "canceled", "expired", "rejected"})
 
 OK = reply(200, "OK")
 HEARD = Answers(
-    dict.fromkeys(
+    dict(OF_BOOKING)
+    | dict.fromkeys(
         (
             Outcome.CONFIRMED,
             Outcome.NOT_INITIATED,

@@ -55,24 +55,15 @@ class Bookings:
             wanted = await self._events.wanted(event_id, seats)
             if isinstance(wanted, Answer):
                 return await self._repeater.refuse(event_id, once, wanted)
-            return await self._store.change(
-                "open_booking",
-                own,
-                own.to_claim(number),
-                once,
-                user,
-                event_id,
-                number,
-                wanted.version,
-                *wanted.seats,
-            )
+            args: Sequence[str | int] = (user, event_id, number, wanted.version, *wanted.seats)
+            return await self._store.change("open_booking", own, own.to_claim(number), once, *args)
 
         answer = await self._repeater.final(event_id, attempt)
         if answer.outcome is not Outcome.OPENED:
             return answer
         opened, expires_ms, created_ms = map(int, answer.fields)
         booking = booking_id(event_id, BookingNumber(opened))
-        await self._store.command("ZADD", keys.user_bookings(user), created_ms, booking)
+        await self._store.complete("ZADD", keys.user_bookings(user), created_ms, booking)
         return Opened(booking, event_id, bool(seats), expires_ms, answer.outcome, answer.replayed)
 
     async def begin_payment(

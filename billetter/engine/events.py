@@ -58,7 +58,7 @@ class Events:
         fields = _fields(plan) | ({"seeded": "1"} if seeded else {})
         flat = [text for field in fields.items() for text in field]
         answer = await self._store.run("create_event", [own.event, own.journal], event, user, *flat)
-        await self._store.command("ZADD", keys.EVENTS_INDEX, event, event)
+        await self._store.complete("ZADD", keys.EVENTS_INDEX, event, event)
         return Created(event, answer.outcome, answer.replayed)
 
     async def get(self, event: EventId) -> Event | None:

@@ -4,6 +4,7 @@ Events are spread over 64 partitions and the partition is the hash tag, so that 
 change touches lies in one cluster slot.
 """
 
+import re
 from functools import lru_cache
 
 from billetter.domain.ids import BookingNumber, EventId, UserId
@@ -12,6 +13,11 @@ PARTITIONS = 64
 META = "{meta}"
 EVENTS_NEXT = "{events}:next"
 EVENTS_INDEX = "{events}:index"
+OURS = "{*"
+"""A pattern for SCAN that no key of ours escapes; others may match it too."""
+
+_BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
+_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:(bookings|once:.*)|\{p\d\d\}:once:.*", re.DOTALL)
 
 
 def partition_tag(partition: int) -> str:
@@ -119,3 +125,14 @@ def user_bookings(user: UserId) -> str:
 
 def user_once(user: UserId, key: str) -> str:
     return f"{{u:{user}}}:once:{key}"
+
+
+def booking_of(key: bytes) -> tuple[EventId, BookingNumber] | None:
+    """The booking whose hash this key is, if it is one."""
+    found = _BOOKING.fullmatch(key)
+    return (EventId(int(found[1])), BookingNumber(int(found[2]))) if found else None
+
+
+def is_of_requests(key: bytes) -> bool:
+    """Whether the key is a user's list of bookings, or remembers a request."""
+    return _OF_REQUESTS.fullmatch(key) is not None

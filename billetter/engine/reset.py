@@ -1,19 +1,12 @@
 """Back to the seeded state: what was made since then goes, seeded events are emptied."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
 
-from billetter.domain.ids import BookingNumber, EventId, UserId
+from billetter.domain.ids import EventId, UserId
 from billetter.engine import keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.scripts import Store
-
-SCAN_COUNT = 500
-
-_BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
-_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:(bookings|once:.*)|\{p\d\d\}:once:.*", re.DOTALL)
 
 
 class Reset:
@@ -38,7 +31,7 @@ class Reset:
         gone = [event for event in made if not await self._seeded(event)]
         for event in gone:
             await self._remove(event, user)
-        async for batch in self._scan():
+        async for batch in self._store.scan(keys.OURS):
             await asyncio.gather(*(self._discard(key) for key in batch if key != spared))
         for event in gone:
             # A hold that lapsed meanwhile may have left a bitmap behind.
@@ -59,19 +52,9 @@ class Reset:
         self._events.forget(event)
 
     async def _discard(self, key: bytes) -> None:
-        if booking := _BOOKING.fullmatch(key):
-            event, number = EventId(int(booking[1])), BookingNumber(int(booking[2]))
+        if booking := keys.booking_of(key):
+            event, number = booking
             declared = keys.of_event(event).to_settle(number)
             await self._store.run("discard_booking", declared, event, number)
-        elif _OF_REQUESTS.fullmatch(key):
+        elif keys.is_of_requests(key):
             await self._store.command("UNLINK", key)
-
-    async def _scan(self) -> AsyncIterator[list[bytes]]:
-        cursor = b"0"
-        while True:
-            cursor, batch = await self._store.command(
-                "SCAN", cursor, "MATCH", "{*", "COUNT", SCAN_COUNT, reads=True
-            )
-            yield batch
-            if cursor == b"0":
-                return

@@ -5,7 +5,7 @@ failures of the wire become the domain's errors.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -20,6 +20,7 @@ from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError
 from billetter.wire.topology import Wire
 
 Argument = str | bytes | int
+SCAN_COUNT = 500
 
 _INCLUDE = re.compile(r'^--- @include "([a-z_/]+)"\n', re.MULTILINE)
 _FLAGGED = "#!lua flags=no-writes\nreturn 1"
@@ -140,6 +141,24 @@ class Store:
             return await self._wire.call(*args)
         except WireError as error:
             raise _translated(error, reads) from error
+
+    async def complete(self, *args: Argument) -> None:
+        """A command that ends a change whose script has run: then no failure means "not made"."""
+        try:
+            await self.command(*args)
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
+        """All keys that match, in batches; a key may come twice."""
+        cursor = b"0"
+        while True:
+            cursor, batch = await self.command(
+                "SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT, reads=True
+            )
+            yield batch
+            if cursor == b"0":
+                return
 
     async def _evaluate(
         self, script: Script, keys: Sequence[str], args: Sequence[Argument]

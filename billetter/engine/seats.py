@@ -69,17 +69,8 @@ class Seats:
             if isinstance(wanted, Answer):
                 refusal = await self._refusal(event_id, number, user, wanted)
                 return await self._repeater.refuse(event_id, once, refusal)
-            return await self._store.change(
-                "claim_seats",
-                own,
-                own.to_claim(number),
-                once,
-                user,
-                event_id,
-                number,
-                wanted.version,
-                *wanted.seats,
-            )
+            args: Sequence[str | int] = (user, event_id, number, wanted.version, *wanted.seats)
+            return await self._store.change("claim_seats", own, own.to_claim(number), once, *args)
 
         return await self._repeater.final(event_id, attempt)
 

@@ -1,0 +1,258 @@
+"""What all scripts share: replies kept under a once key, and what happens when memory is full."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from billetter.domain.ids import UserId
+from billetter.domain.outcome import Unavailable
+from billetter.engine import keys, scripts
+from billetter.wire.topology import open_wire
+from tests.lua.stage import ANN, BOB, ONCE_MS, Reply, Stage
+from tests.servers import RedisServer
+
+Start = Callable[[Stage], Awaitable[object]]
+Call = Callable[[Stage], Awaitable[Reply]]
+CallOnce = Callable[[Stage, str], Awaitable[Reply]]
+
+
+async def nothing(stage: Stage) -> None:
+    pass
+
+
+ONCE: dict[str, tuple[Start, CallOnce]] = {
+    "open_booking": (nothing, lambda stage, once: stage.open(1, 5, once=once)),
+    "claim_seats": (lambda stage: stage.open(1), lambda stage, once: stage.claim(1, 5, once=once)),
+    "release_seats": (
+        lambda stage: stage.open(1, 5),
+        lambda stage, once: stage.release(1, 5, once=once),
+    ),
+    "begin_payment": (
+        lambda stage: stage.open(1, 5),
+        lambda stage, once: stage.begin_payment(1, once=once),
+    ),
+    "confirm_booking": (
+        lambda stage: stage.paying(1, 5),
+        lambda stage, once: stage.confirm(1, once=once),
+    ),
+    "cancel_booking": (
+        lambda stage: stage.open(1, 5),
+        lambda stage, once: stage.cancel(1, once=once),
+    ),
+    "note_payment": (
+        lambda stage: stage.open(1),
+        lambda stage, once: stage.note(1, "AUTHORIZED", once=once),
+    ),
+    "record_refusal": (nothing, lambda stage, once: stage.record("NO_SEAT", "☀", "", once=once)),
+}
+
+
+def test_all_scripts_that_keep_replies_are_here() -> None:
+    assert {name for name in scripts.names() if "lib/once" in source_of(name)} == set(ONCE)
+
+
+def source_of(name: str) -> str:
+    return scripts.directory().joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("script", ONCE)
+async def test_a_reply_is_kept_and_given_again_with_a_mark(stage: Stage, script: str) -> None:
+    start, call = ONCE[script]
+    await start(stage)
+    first = await call(stage, "a")
+    assert 0 < await stage.command("PTTL", stage.once_key("a")) <= ONCE_MS
+    for _ in range(2):
+        assert await stage.unchanged(call(stage, "a")) == [f"={first[0]}", *first[1:]]
+
+
+@pytest.mark.parametrize("script", ONCE)
+async def test_it_is_given_again_even_where_all_is_gone(stage: Stage, script: str) -> None:
+    start, call = ONCE[script]
+    await start(stage)
+    first = await call(stage, "a")
+    await stage.discard(1)
+    await stage.remove()
+    assert await stage.unchanged(call(stage, "a")) == [f"={first[0]}", *first[1:]]
+
+
+@pytest.mark.parametrize("script", sorted(ONCE.keys() - {"note_payment", "record_refusal"}))
+async def test_without_a_key_nothing_is_kept(stage: Stage, script: str) -> None:
+    start, call = ONCE[script]
+    await start(stage)
+    reply = await call(stage, "")
+    assert not str(reply[0]).startswith("=")
+    assert not [key for key in await stage.snapshot() if ":once:" in key]
+
+
+@pytest.mark.parametrize("script", ONCE)
+async def test_a_reply_of_its_own_for_every_key(stage: Stage, script: str) -> None:
+    start, call = ONCE[script]
+    await start(stage)
+    await call(stage, "a")
+    assert not str((await call(stage, "b"))[0]).startswith("=")
+
+
+async def test_after_its_time_a_key_is_free_again(stage: Stage) -> None:
+    await stage.open(1, 5, once="a")
+    await stage.command("PEXPIRE", stage.once_key("a"), 1)
+    while await stage.command("EXISTS", stage.once_key("a")):
+        pass
+    assert (await stage.open(2, 6, once="a"))[:2] == ["OPENED", "2"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call in a state where it changes something.
+
+    survives: it does so when memory is full, too; else it is refused and nothing has changed.
+    """
+
+    script: str
+    state: str
+    start: Start
+    call: Call
+    survives: bool
+
+    @property
+    def id(self) -> str:
+        return f"{self.script}-{self.state}" if self.state else self.script
+
+
+async def reserve(stage: Stage) -> Reply:
+    key = keys.user_once(UserId(f"x:{stage.event}"), "a")
+    stage.watched = [key]
+    return await stage.run("reserve_id", [key], ONCE_MS, "print", "7")
+
+
+async def swept_behind_another(stage: Stage) -> None:
+    await stage.swept(1, 5)
+    await stage.open(2, 5, user=BOB)
+
+
+async def cancelled_in_payment(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.cancel(1)
+
+
+async def due(stage: Stage) -> None:
+    await stage.lapsed(1, 5)
+    await stage.expire(1, keep_ms=0)
+
+
+CASES = [
+    Case("reserve_id", "", nothing, reserve, False),
+    Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
+    Case("draw_number", "", nothing, lambda stage: stage.draw(9), False),
+    Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
+    Case("open_booking", "seats", nothing, lambda stage: stage.open(1, 5, once="a"), False),
+    Case("claim_seats", "", lambda s: s.open(1), lambda s: s.claim(1, 5, once="a"), False),
+    Case("claim_seats", "more", lambda s: s.open(1, 4), lambda s: s.claim(1, 5), False),
+    Case("begin_payment", "", lambda s: s.open(1, 5), lambda s: s.begin_payment(1), False),
+    Case("note_payment", "", lambda s: s.open(1), lambda s: s.note(1, "x", once="a"), False),
+    Case("record_refusal", "", nothing, lambda s: s.record("NO_SEAT", once="a"), False),
+    Case("release_seats", "", lambda s: s.open(1, 5), lambda s: s.release(1, 5), True),
+    Case(
+        "release_seats", "once", lambda s: s.open(1, 5), lambda s: s.release(1, 5, once="a"), True
+    ),
+    Case("cancel_booking", "", lambda s: s.open(1, 5), lambda s: s.cancel(1, once="a"), True),
+    Case("cancel_booking", "booked", lambda s: s.open(1), lambda s: s.cancel(1), True),
+    Case("cancel_booking", "failed", lambda s: s.paying(1, 5), lambda s: s.fail(1), True),
+    Case("cancel_booking", "expired", lambda s: s.swept(1, 5), lambda s: s.fail(1), True),
+    Case("expire_hold", "", lambda s: s.lapsed(1, 5), lambda s: s.expire(1), True),
+    Case("expire_hold", "booked", lambda s: s.lapsed(1), lambda s: s.expire(1), True),
+    Case("forget_booking", "", due, lambda s: s.forget(1), True),
+    Case("confirm_booking", "", lambda s: s.paying(1, 5), lambda s: s.confirm(1, once="a"), True),
+    Case("confirm_booking", "lapsed", lambda s: s.unpaid(1, 5), lambda s: s.confirm(1), True),
+    Case("confirm_booking", "retaken", lambda s: s.swept(1, 5), lambda s: s.confirm(1), True),
+    Case("confirm_booking", "gone", swept_behind_another, lambda s: s.confirm(1), True),
+    Case("confirm_booking", "cancelled", cancelled_in_payment, lambda s: s.confirm(1), True),
+    Case("discard_booking", "", lambda s: s.confirmed(1, 5), lambda s: s.discard(1), True),
+    Case("remove_event", "", lambda s: s.confirmed(1, 5), lambda s: s.remove(), True),
+]
+
+
+@pytest.fixture
+async def own_stage(own_server: RedisServer) -> AsyncIterator[Stage]:
+    wire = open_wire(own_server.url)
+    await wire.start()
+    stage = Stage(wire)
+    await stage.store.load()
+    await stage.create()
+    yield stage
+    await wire.close()
+
+
+async def fill(stage: Stage, full: bool) -> None:
+    await stage.command("CONFIG", "SET", "maxmemory", int(full))
+
+
+def test_every_script_that_changes_something_meets_full_memory() -> None:
+    changing = {name for name in scripts.names() if "no-writes" not in source_of(name)}
+    assert {case.script for case in CASES} == changing
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+async def test_full_memory_stops_a_script_before_it_writes_or_not_at_all(
+    own_stage: Stage, case: Case
+) -> None:
+    await case.start(own_stage)
+    before = await own_stage.snapshot()
+    await fill(own_stage, True)
+    if case.survives:
+        reply = await case.call(own_stage)
+        await fill(own_stage, False)
+    else:
+        with pytest.raises(Unavailable):
+            await case.call(own_stage)
+        assert await own_stage.snapshot() == before
+        await fill(own_stage, False)
+        reply = await case.call(own_stage)
+    assert await own_stage.snapshot() != before, reply
+
+
+async def test_with_full_memory_the_whole_way_out_of_a_booking_works(own_stage: Stage) -> None:
+    await own_stage.paying(1, 5, 6)
+    await own_stage.open(2, 7, 8)
+    await own_stage.lapsed(3, 9)
+    await fill(own_stage, True)
+    assert await own_stage.confirm(1) == ["CONFIRMED"]
+    assert await own_stage.release(2, 7, once="a") == ["RELEASED", "1"]
+    assert await own_stage.cancel(2) == ["CANCELLED"]
+    assert await own_stage.expire(3, keep_ms=0) == ["EXPIRED"]
+    assert await own_stage.forget(3) == ["FORGOTTEN", ANN]
+    assert (await own_stage.taken(), await own_stage.sold()) == ({5, 6}, {5, 6})
+    assert await own_stage.holders() == {5: 1, 6: 1}
+    assert (await own_stage.last())["what"] == "forgotten"
+
+
+async def test_with_full_memory_reading_works(own_stage: Stage) -> None:
+    await own_stage.confirmed(1, 5)
+    await fill(own_stage, True)
+    assert (await own_stage.look(1))[:3] == ["BOOKING", ANN, "confirmed"]
+    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", 1, 1]
+    assert await own_stage.read_seats(0, 9) == [b"SEATS", b"\x04", b"\x04"]
+
+
+async def test_with_full_memory_a_refusal_is_given_or_the_call_fails_cleanly(
+    own_stage: Stage,
+) -> None:
+    await own_stage.confirmed(1, 5)
+    before = await own_stage.snapshot()
+    await fill(own_stage, True)
+    for call in (own_stage.open(2, 5, once="a"), own_stage.claim(2, 5), own_stage.note(2, "", "b")):
+        try:
+            reply = await call
+        except Unavailable:
+            continue
+        assert reply[0] in ("SEAT_TAKEN", "NO_BOOKING")
+    assert await own_stage.snapshot() == before
+
+
+async def test_with_full_memory_scripts_are_still_loaded(own_stage: Stage) -> None:
+    await own_stage.open(1, 5)
+    await fill(own_stage, True)
+    await own_stage.command("SCRIPT", "FLUSH")
+    afresh = type(own_stage.store)(own_stage.wire)
+    own_stage.store = afresh
+    assert await own_stage.release(1, 5) == ["RELEASED", "0"]

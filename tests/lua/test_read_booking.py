@@ -1,0 +1,58 @@
+"""read_booking: a booking as its owner sees it."""
+
+from tests.lua.stage import ANN, BOB, Stage
+
+SEATS = "5:1500,6:1500"
+
+
+async def test_no_booking(stage: Stage) -> None:
+    assert await stage.unchanged(stage.look(1)) == ["NO_BOOKING"]
+
+
+async def test_without_seats(stage: Stage) -> None:
+    _, _, expires, created = await stage.open(1, user=BOB)
+    seen = ["BOOKING", BOB, "booked", "", "", created, expires, ""]
+    assert await stage.unchanged(stage.look(1)) == seen
+    assert await stage.unchanged(stage.look(1)) == seen
+
+
+async def test_with_seats(stage: Stage) -> None:
+    _, _, expires, created = await stage.open(1, 5, 6)
+    seen = ["BOOKING", ANN, "seats_selected", SEATS, "", created, expires, ""]
+    assert await stage.unchanged(stage.look(1)) == seen
+
+
+async def test_in_payment(stage: Stage) -> None:
+    _, _, _, created = await stage.open(1, 5, 6)
+    _, amount, expires = await stage.begin_payment(1)
+    seen = ["BOOKING", ANN, "payment_initiated", SEATS, amount, created, expires, ""]
+    assert await stage.unchanged(stage.look(1)) == seen
+
+
+async def test_confirmed(stage: Stage) -> None:
+    await stage.confirmed(1, 5, 6)
+    created = (await stage.booking(1))["created"]
+    seen = ["BOOKING", ANN, "confirmed", SEATS, "3000", created, "", ""]
+    assert await stage.unchanged(stage.look(1)) == seen
+
+
+async def test_cancelled(stage: Stage) -> None:
+    _, _, expires, created = await stage.open(1, 5, 6)
+    await stage.cancel(1)
+    seen = ["BOOKING", ANN, "cancelled", "", "", created, expires, ""]
+    assert await stage.unchanged(stage.look(1)) == seen
+
+
+async def test_a_lapsed_one_is_expired_swept_or_not(stage: Stage) -> None:
+    await stage.unpaid(1, 5, 6)
+    fields = await stage.booking(1)
+    seen = ["BOOKING", ANN, "expired", "", "3000", fields["created"], fields["expires"], ""]
+    assert await stage.unchanged(stage.look(1)) == seen
+    await stage.expire(1)
+    assert await stage.unchanged(stage.look(1)) == seen
+
+
+async def test_a_refund(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    assert (await stage.look(1))[2:5] == ["expired", "", "1500"]
+    assert (await stage.look(1))[7] == "due"
