@@ -12,8 +12,7 @@ FAILED = frozenset({"failed", "cancelled", "canceled", "expired", "rejected"})
 
 OK = reply(200, "OK")
 HEARD = Answers(
-    dict(OF_BOOKING)
-    | dict.fromkeys(
+    dict.fromkeys(
         (
             Outcome.CONFIRMED,
             Outcome.NOT_INITIATED,

@@ -110,9 +110,6 @@ REFUSALS: Mapping[Outcome, Reply] = {
     Outcome.NOT_HELD: NOT_RELEASED,
 }
 
-OF_BOOKING: Mapping[Outcome, Reply] = {Outcome.NO_EVENT: REFUSALS[Outcome.NO_BOOKING]}
-"""For routes that name a booking: one whose event is gone is gone as well."""
-
 
 class Outcomes(Protocol):
     """Any answer of the engine."""

@@ -1,7 +1,7 @@
 """Seats: listed, selected, released."""
 
 from billetter.api.endpoint import Call, get, patch
-from billetter.api.replies import NO_EVENT, NOT_RELEASED, OF_BOOKING, Answers, Reply, listed, reply
+from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_RELEASED, Answers, Reply, listed, reply
 from billetter.api.schemas import ListSeats, ReleaseSeat, SelectSeat
 from billetter.domain.booking import SeatStatus
 from billetter.domain.ids import BookingId, EventId, SeatId, seat_id
@@ -10,7 +10,10 @@ from billetter.domain.outcome import Outcome
 from billetter.engine.seats import SeatPage, SeatQuery
 
 SELECTED = Answers(
-    {**OF_BOOKING, Outcome.CLAIMED: reply(200, "Seat successfully added to booking")}
+    {
+        Outcome.NO_EVENT: NO_BOOKING,
+        Outcome.CLAIMED: reply(200, "Seat successfully added to booking"),
+    }
 )
 RELEASED = Answers(
     {
