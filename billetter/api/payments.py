@@ -41,7 +41,7 @@ async def payment_failed(call: Call, query: PaymentResult) -> Reply:
 async def payment_notified(call: Call, body: PaymentNotification) -> Reply:
     bookings, booking = call.engine.bookings, BookingId(body.data.order_id)
     status = body.status.casefold()
-    once = notice(body.payment_id, status)
+    once = notice(booking, body.payment_id, status)
     if status in SUCCEEDED:
         return HEARD[await bookings.confirm(booking, once)]
     if status in FAILED:

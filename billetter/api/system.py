@@ -19,10 +19,11 @@ async def health(call: Call) -> Reply:
 async def ready(call: Call) -> Reply:
     """Redis answers, and what it does to keep what it is told."""
     try:
-        await call.engine.ready()
+        redis = await call.engine.ready()
     except EngineError:
         return NOT_READY
-    return reply(200, {"status": "ready"})
+    body = {"status": "ready", "redis": redis.version, "durability": redis.durability}
+    return reply(200, body)
 
 
 @post("/api/reset")

@@ -31,6 +31,7 @@ class Outcome(Enum):
     SEATS = "SEATS"
     COUNTS = "COUNTS"
     BOOKING = "BOOKING"
+    INSPECTED = "INSPECTED"
     # Refusals.
     NO_EVENT = "NO_EVENT"
     NO_BOOKING = "NO_BOOKING"

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from billetter.domain.outcome import EngineError
+from billetter.domain.outcome import EngineError, Unavailable
 from billetter.engine import keys
+from billetter.engine.audit import Audit
 from billetter.engine.bookings import Bookings
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Keys
@@ -12,6 +13,8 @@ from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
 from billetter.engine.seats import Seats
 from billetter.engine.sweeper import Sweeper
+from billetter.wire import topology
+from billetter.wire.errors import WireError
 from billetter.wire.topology import Wire
 
 FORMAT = 1
@@ -27,11 +30,20 @@ class Retention:
     journal_max: int = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The Redis behind the engine. durability: "fsync", "everysec" or "memory"."""
+
+    version: str
+    durability: str
+
+
 class Engine:
     """Everything Billetter does, over one wire."""
 
     def __init__(self, wire: Wire, retention: Retention | None = None) -> None:
         kept = retention or Retention()
+        self._wire = wire
         self.store = Store(wire)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
@@ -39,6 +51,7 @@ class Engine:
         self.bookings = Bookings(self.store, self.events, repeater, kept.ended_ms)
         self.keys = Keys(self.store)
         self.reset = Reset(self.store, self.events, self.keys)
+        self.audit = Audit(self.store, self.events, kept.ended_ms)
         self.sweeper = Sweeper(self.store, self.bookings, kept.journal_ms, kept.journal_max)
 
     async def prepare(self) -> None:
@@ -53,6 +66,10 @@ class Engine:
                     f"this Redis was set up with {field} {found}, this Billetter needs {value}"
                 )
 
-    async def ready(self) -> None:
-        """Return if Redis answers; Unavailable otherwise."""
-        await self.store.command("PING", reads=True)
+    async def ready(self) -> Readiness:
+        """What the Redis is, if it answers; Unavailable otherwise."""
+        try:
+            server = await topology.facts(self._wire)
+        except WireError as error:
+            raise Unavailable(str(error)) from error
+        return Readiness(".".join(map(str, server.version)), server.durability)

@@ -205,11 +205,15 @@ def _details(row: Sequence[Any]) -> Details:
     return Details(
         title.decode(),
         external is not None,
-        description and description.decode(),
+        _text(description),
         None if starts_at is None else int(starts_at),
-        location and location.decode(),
-        category and category.decode(),
+        _text(location),
+        _text(category),
     )
+
+
+def _text(field: bytes | None) -> str | None:
+    return None if field is None else field.decode()
 
 
 def _matches(details: Details, query: str, day: date | None) -> bool:

@@ -16,6 +16,7 @@ EVENTS_INDEX = "{events}:index"
 OURS = "{*"
 """A pattern for SCAN that no key of ours escapes; others may match it too."""
 
+_EVENT = re.compile(rb"\{p\d\d\}:event:(\d+)")
 _BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
 _OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:(bookings|once:.*)|\{p\d\d\}:once:.*", re.DOTALL)
 
@@ -125,6 +126,12 @@ def user_bookings(user: UserId) -> str:
 
 def user_once(user: UserId, key: str) -> str:
     return f"{{u:{user}}}:once:{key}"
+
+
+def event_of(key: bytes) -> EventId | None:
+    """The event whose hash this key is, if it is one."""
+    found = _EVENT.fullmatch(key)
+    return EventId(int(found[1])) if found else None
 
 
 def booking_of(key: bytes) -> tuple[EventId, BookingNumber] | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_hex
 
+from billetter.domain.ids import BookingId
+
 RETRY_TTL_MS = 60_000
 """How long the wire may go on repeating one call."""
 NOTICE_TTL_MS = 604_800_000
@@ -35,6 +37,9 @@ class Once:
         return cls(digest.hexdigest(), ttl_ms)
 
 
-def notice(payment: str, status: str) -> Once:
-    """Names one notification of a gateway, so that it acts once."""
-    return Once.named("notice", payment, status, ttl_ms=NOTICE_TTL_MS)
+def notice(booking: BookingId, payment: str, status: str) -> Once:
+    """Names one notification of a gateway, so that it acts once.
+
+    The booking is part of the name: a payment id used for two of them must not settle one silently.
+    """
+    return Once.named("notice", str(booking), payment, status, ttl_ms=NOTICE_TTL_MS)

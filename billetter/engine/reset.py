@@ -1,8 +1,10 @@
 """Back to the seeded state: what was made since then goes, seeded events are emptied."""
 
 import asyncio
+from collections.abc import Sequence
 
 from billetter.domain.ids import EventId, UserId
+from billetter.domain.outcome import OutcomeUnknown, Unavailable
 from billetter.engine import keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
@@ -29,6 +31,15 @@ class Reset:
         ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
         made = [EventId(int(each)) for each in ids]
         gone = [event for event in made if not await self._seeded(event)]
+        try:
+            await self._clear(gone, spared, user)
+        except Unavailable as error:
+            raise OutcomeUnknown(f"the reset stopped half-way: {error}") from error
+        if idempotency:
+            await self._requests.finish(idempotency)
+        return True
+
+    async def _clear(self, gone: Sequence[EventId], spared: bytes, user: UserId) -> None:
         for event in gone:
             await self._remove(event, user)
         async for batch in self._store.scan(keys.OURS):
@@ -36,9 +47,6 @@ class Reset:
         for event in gone:
             # A hold that lapsed meanwhile may have left a bitmap behind.
             await self._remove(event, user)
-        if idempotency:
-            await self._requests.finish(idempotency)
-        return True
 
     async def _seeded(self, event: EventId) -> bool:
         own = keys.of_event(event)

@@ -151,10 +151,19 @@ class Store:
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """All keys that match, in batches; a key may come twice."""
+        async for batch in self._scan(("SCAN",), "MATCH", pattern):
+            yield batch
+
+    async def scan_hash(self, key: str) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+        """All fields of a hash with their values, in batches; a field may come twice."""
+        async for batch in self._scan(("HSCAN", key)):
+            yield list(zip(batch[::2], batch[1::2], strict=True))
+
+    async def _scan(self, command: Sequence[str], *options: str) -> AsyncIterator[list[bytes]]:
         cursor = b"0"
         while True:
             cursor, batch = await self.command(
-                "SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT, reads=True
+                *command, cursor, *options, "COUNT", SCAN_COUNT, reads=True
             )
             yield batch
             if cursor == b"0":

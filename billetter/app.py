@@ -1,0 +1,93 @@
+"""Composition root: settings → wire → engine → api. The only place that builds things."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from billetter import api
+from billetter.access.principal import OpenDoor
+from billetter.api.endpoint import Services
+from billetter.demo import seed
+from billetter.domain.outcome import EngineError, Unavailable
+from billetter.engine import Engine, Retention
+from billetter.settings import Settings
+from billetter.wire.errors import NotRun
+from billetter.wire.topology import open_wire
+
+RETRY_S = 0.5
+
+logger = logging.getLogger("billetter")
+
+
+def create_app(settings: Settings, redis_url: str) -> ASGIApp:
+    """The ASGI application over the Redis at `redis_url`; it starts even while that is away."""
+    wire = open_wire(
+        redis_url,
+        deadline_s=settings.redis_deadline_ms / 1000,
+        in_flight_max=settings.in_flight_max,
+    )
+    engine = Engine(wire, _retention(settings))
+    services = Services(
+        engine,
+        OpenDoor(),
+        hold_ms=settings.hold_s * 1000,
+        payment_ms=settings.payment_s * 1000,
+        payment_url=settings.payment_url,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        with contextlib.suppress(NotRun):
+            await wire.start()
+        async with _background(settings, engine):
+            yield
+        await wire.close()
+
+    return api.build(services, lifespan)
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(
+        settings.keep_ended_s * 1000, settings.journal_keep_s * 1000, settings.journal_max
+    )
+
+
+@contextlib.asynccontextmanager
+async def _background(settings: Settings, engine: Engine) -> AsyncIterator[None]:
+    """Prepare Redis, at once if it is there and in the background if not, and keep sweeping."""
+    work: list[Coroutine[Any, Any, None]] = []
+    try:
+        await _prepare(settings, engine)
+    except Unavailable:
+        work.append(_prepare_later(settings, engine))
+    if settings.sweep:
+        work.append(engine.sweeper.run())
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _prepare(settings: Settings, engine: Engine) -> None:
+    await engine.prepare()
+    if settings.demo and not await seed(engine, settings.hold_s * 1000, settings.payment_s * 1000):
+        logger.warning("the demo was left out: this Redis holds events already")
+
+
+async def _prepare_later(settings: Settings, engine: Engine) -> None:
+    while True:
+        await asyncio.sleep(RETRY_S)
+        try:
+            return await _prepare(settings, engine)
+        except Unavailable as error:
+            logger.debug("still not prepared: %s", error)
+        except EngineError:
+            logger.exception("this Redis cannot be used")
+            return

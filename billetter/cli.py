@@ -1,0 +1,173 @@
+"""The command line: serve, and help that teaches."""
+
+import argparse
+import ipaddress
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import ValidationError
+
+from billetter import __version__
+from billetter.server import INSTALL, Running, StartError, run
+from billetter.settings import Settings
+from billetter.wire.topology import ServerFacts
+
+WRONG: Final = 2
+"""The exit code when the command cannot be done as it was asked for."""
+
+ABOUT: Final = """\
+Billetter sells numbered seats to crowds, and never sells one twice. Every seat lives in Redis;
+without one to connect to, Billetter runs its own and keeps its data in a directory."""
+
+EXAMPLES: Final = """\
+examples:
+  billetter serve --demo                        sell a concert of 100 000 seats, made for trying
+  billetter serve --data /var/lib/billetter     keep the data there; start again to go on
+  billetter serve --redis-url redis://10.0.0.5  use a Redis that is running
+  billetter serve --workers 4 --port 8080       four processes on one port
+  billetter serve --help                        every setting"""
+
+VALUES: Final = {
+    "host": "ADDRESS",
+    "port": "PORT",
+    "workers": "N",
+    "redis_url": "URL",
+    "data": "DIR",
+}
+SWITCHES: Final = ("demo", "access_log")
+
+DURABILITY: Final = {
+    "fsync": "an answer of 200 is on disk (appendfsync always)",
+    "everysec": "a power cut may lose the last second; appendfsync always loses nothing",
+    "memory": "MEMORY ONLY: ALL BOOKINGS ARE LOST WHEN REDIS ENDS; set appendonly yes",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command (sys.argv by default) and return its exit code: 0, or 2 with a reason."""
+    parser = _parser()
+    asked = vars(parser.parse_args(argv))
+    if not asked.pop("command"):
+        parser.print_help()
+        return 0
+    logging.basicConfig(format="billetter: %(message)s")
+    try:
+        settings = _settings(asked)
+        run(settings, lambda running: print(_welcome(settings, running), flush=True))
+    except StartError as error:
+        print(f"billetter: {error}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        pass  # Ctrl-C before there was anything to end.
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "billetter", description=ABOUT, epilog=EXAMPLES, formatter_class=raw
+    )
+    parser.add_argument("--version", action="version", version=f"billetter {__version__}")
+    serve = parser.add_subparsers(dest="command", metavar="command").add_parser(
+        "serve",
+        help="answer HTTP requests until SIGTERM or Ctrl-C",
+        description="Answer HTTP requests until SIGTERM or Ctrl-C.",
+        epilog=f"{EXAMPLES}\n\n{_variables()}",
+        formatter_class=raw,
+        argument_default=argparse.SUPPRESS,
+    )
+    for name, metavar in VALUES.items():
+        serve.add_argument(_flag(name), metavar=metavar, help=_described(name))
+    for name in SWITCHES:
+        serve.add_argument(_flag(name), action="store_true", help=_described(name))
+    return parser
+
+
+def _described(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = int(field.default) if isinstance(field.default, bool) else field.default
+    return f"{field.description} ({'none' if default is None else default})"
+
+
+def _variables() -> str:
+    """The table of environment variables: what each is, and its default."""
+    lines = ["environment variables (an option of the same name comes first):"]
+    lines += [f"  {_variable(name):<28}{_described(name)}" for name in Settings.model_fields]
+    return "\n".join(lines)
+
+
+def _settings(asked: dict[str, str | bool]) -> Settings:
+    """The environment's settings under the options asked for. Raises StartError for a wrong one."""
+    try:
+        return Settings(**asked)  # type: ignore[arg-type]  # Pydantic turns them into the types.
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        where = _flag(name) if name in asked else _variable(name)
+        # Not the value: a URL may hold a password.
+        raise StartError(f"{where} is wrong: {problem['msg']}.") from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _variable(name: str) -> str:
+    return f"BILLETTER_{name.upper()}"
+
+
+def _welcome(settings: Settings, running: Running) -> str:
+    """What to know of a server that has just started, and what to try."""
+    workers = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
+    return f"""\
+Billetter {__version__} listens on {_url(running.host, running.port)} ({workers})
+  redis       {_redis(running)}
+  durability  {_durability(running.facts)}
+  data        {running.embedded.data if running.embedded else "where that Redis keeps it"}
+
+{_try(settings.demo, running)}
+
+Ctrl-C ends it."""
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _redis(running: Running) -> str:
+    facts, own = running.facts, running.embedded
+    if _is_fake(facts):
+        return "none: fakeredis, inside the worker"
+    version = ".".join(map(str, facts.version))
+    name = f"{'Valkey' if facts.valkey else 'Redis'} {version} at {facts.address}"
+    if not own:
+        return name
+    return f"{name}, {'found running' if own.adopted else f'run from {own.binary.path}'}"
+
+
+def _is_fake(facts: ServerFacts) -> bool:
+    return facts.address.startswith("fake:")
+
+
+def _durability(facts: ServerFacts) -> str:
+    if _is_fake(facts):
+        return f"NOTHING IS KEPT, and one worker only; to keep what is sold, {INSTALL}"
+    return DURABILITY[facts.durability]
+
+
+def _try(demo: bool, running: Running) -> str:
+    """Two curl lines that work as they stand."""
+    anywhere = ipaddress.ip_address(running.host).is_unspecified
+    loopback = "::1" if ":" in running.host else "127.0.0.1"
+    api = f"{_url(loopback if anywhere else running.host, running.port)}/api"
+    post = "curl -X POST -H 'Content-Type: application/json'"
+    if demo:
+        return f"""\
+Try: curl '{api}/seats?event_id=1&pageSize=3'
+     {post} {api}/bookings -d '{{"event_id": 1}}'"""
+    event = '{"title": "First night", "rows": 10, "seats_per_row": 20, "price": "25.00"}'
+    return f"""\
+Try: {post} {api}/events -d '{event}'
+     curl '{api}/seats?event_id=1&pageSize=3'"""

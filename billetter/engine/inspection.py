@@ -1,0 +1,209 @@
+"""Looks at one booking or one seat, each at one moment, and says what is wrong with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from billetter.domain.booking import Status
+from billetter.domain.ids import BookingNumber, EventId, UserId, booking_id
+from billetter.domain.outcome import Outcome
+from billetter.engine import keys
+from billetter.engine.journal import Replay
+from billetter.engine.scripts import Store
+
+_UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
+_ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_PRICED = frozenset({Status.PAYMENT_INITIATED, Status.CONFIRMED})
+_WITH_SEATS = _PRICED | {Status.SEATS_SELECTED}
+HOLDER_LOOKS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong. mend: a command that sets it right, where only one way is right."""
+
+    what: str
+    mend: tuple[str | int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBooking:
+    """A booking and all that it is tied to. Times are ms as text, '' where there is none.
+
+    price: what its seats cost together. amount: what it says that it costs.
+    """
+
+    number: BookingNumber
+    user: UserId
+    status: Status
+    seats: tuple[int, ...]
+    price: int
+    amount: str
+    created: str
+    expires: str
+    refund: str
+    held: bool
+    deadline: str
+    forget: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSeat:
+    """A seat and all that says whose it is. status, lists: of the booking looked at."""
+
+    taken: bool
+    sold: bool
+    holder: BookingNumber | None
+    status: str
+    lists: bool
+
+
+async def see_booking(store: Store, event: EventId, number: BookingNumber) -> SeenBooking | None:
+    own = keys.of_event(event)
+    declared = [own.booking(number), own.hold(number), own.deadlines, own.ended]
+    answer = await store.run("inspect_booking", declared, event, number)
+    if answer.outcome is Outcome.NO_BOOKING:
+        return None
+    user, status, seats, amount, created, expires, refund, held, deadline, forget = answer.fields
+    return SeenBooking(
+        number,
+        UserId(user),
+        Status(status),
+        indexes(seats),
+        sum(int(seat.partition(":")[2]) for seat in seats.split(",") if seat),
+        amount,
+        created,
+        expires,
+        refund,
+        held == "1",
+        deadline,
+        forget,
+    )
+
+
+def indexes(seats: str) -> tuple[int, ...]:
+    """The seats of a booking, which are kept as `index:price,…`."""
+    return tuple(int(seat.partition(":")[0]) for seat in seats.split(",") if seat)
+
+
+def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterator[Fault]:
+    """What is wrong with a booking by itself: its seats, its hold, its deadline, its end.
+
+    forget_ms: when it is to be forgotten, if it has ended and nobody has said when.
+    """
+    own = keys.of_event(event)
+    member = f"{event}:{seen.number}"
+    name = f"booking {booking_id(event, seen.number)}"
+    if bool(seen.seats) != (seen.status in _WITH_SEATS):
+        yield Fault(f"{name} is {seen.status}, and lists {'' if seen.seats else 'no '}seats")
+    if seen.status in _PRICED and seen.amount != str(seen.price):
+        yield Fault(f"{name} costs {seen.amount or 'nothing'}, its seats {seen.price}")
+    if seen.status in _UNFINISHED:
+        if seen.deadline != seen.expires:
+            due = f"due {seen.deadline}" if seen.deadline else "not due at all"
+            yield Fault(
+                f"{name}: its hold ends {seen.expires}, and it is {due}",
+                ("ZADD", own.deadlines, seen.expires, member),
+            )
+    elif seen.deadline:
+        yield Fault(f"{name} is {seen.status}, and due", ("ZREM", own.deadlines, member))
+    if seen.held and seen.status not in _UNFINISHED:
+        yield Fault(f"{name} is {seen.status}, and has a hold")
+    leaves = seen.status in _ENDED and seen.refund != "due"
+    if leaves and not seen.forget:
+        yield Fault(f"{name} is never forgotten", ("ZADD", own.ended, forget_ms, member))
+    if seen.forget and not leaves:
+        owed = "money is owed for it" if seen.refund == "due" else f"it is {seen.status}"
+        yield Fault(f"{name} is to be forgotten, and {owed}", ("ZREM", own.ended, member))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """The sums of an event, and the last entry of its journal at that moment."""
+
+    revenue: int
+    confirmed: int
+    bookings: int
+    entry: str
+
+
+async def see_event(store: Store, event: EventId) -> SeenEvent | None:
+    own = keys.of_event(event)
+    answer = await store.run("inspect_event", [own.event, own.journal])
+    if answer.outcome is Outcome.NO_EVENT:
+        return None
+    revenue, confirmed, bookings, entry = answer.fields
+    return SeenEvent(int(revenue or 0), int(confirmed or 0), int(bookings or 0), entry or "0-0")
+
+
+class SeatInspector:
+    """Looks at suspected seats of one partition; its replay follows the journal meanwhile."""
+
+    def __init__(self, store: Store, replay: Replay) -> None:
+        self._store = store
+        self._replay = replay
+
+    async def faults(
+        self, event: EventId, index: int, suspect: BookingNumber | None
+    ) -> list[Fault]:
+        """What is wrong with a seat; `suspect` is the booking that should or should not hold it."""
+        number = suspect or BookingNumber(0)
+        for _ in range(HOLDER_LOOKS_MAX):
+            seen = await self._see(event, index, number)
+            if seen.holder in (None, number):
+                return [*_seat_faults(seen, number), *self._replay_faults(event, index, seen)]
+            if seen.lists:
+                return [Fault(f"is held by booking {seen.holder}, but {number} lists it too")]
+            number = seen.holder
+        return []  # It changes hands faster than one can look, so it is no seat left behind.
+
+    async def _see(self, event: EventId, index: int, number: BookingNumber) -> SeenSeat:
+        own = keys.of_event(event)
+        answer = await self._store.run(
+            "inspect_seat",
+            [own.taken, own.sold, own.holders, own.booking(number), own.journal],
+            index,
+        )
+        taken, sold, holder, status, seats, last = answer.fields
+        if last:
+            await self._replay.advance(last)
+        return SeenSeat(
+            taken == "1",
+            sold == "1",
+            BookingNumber(int(holder)) if holder else None,
+            status,
+            index in indexes(seats),
+        )
+
+    def _replay_faults(self, event: EventId, index: int, seen: SeenSeat) -> Iterator[Fault]:
+        told = self._replay.of(event)
+        if not told.whole:
+            return
+        if told.holders.get(index) != seen.holder:
+            yield Fault(
+                f"is held by {_named(seen.holder)}, its journal says"
+                f" by {_named(told.holders.get(index))}"
+            )
+        if (index in told.sold) != seen.sold:
+            yield Fault(f"is {'' if seen.sold else 'not '}sold, its journal says otherwise")
+
+
+def _named(holder: BookingNumber | None) -> str:
+    return f"booking {holder}" if holder is not None else "nobody"
+
+
+def _seat_faults(seen: SeenSeat, number: BookingNumber) -> Iterator[Fault]:
+    if seen.taken and seen.holder is None:
+        yield Fault("is taken, and nobody holds it")
+    if seen.holder is not None and not seen.taken:
+        yield Fault(f"is held by booking {seen.holder}, and not taken")
+    if seen.sold and not seen.taken:
+        yield Fault("is sold, and not taken")
+    if seen.holder == number and not seen.lists:
+        yield Fault(f"is held by booking {number}, which does not list it")
+    if seen.holder is None and seen.lists:
+        yield Fault(f"is listed by booking {number}, which does not hold it")
+    confirmed = seen.holder == number and seen.status == "confirmed"
+    if confirmed and not seen.sold:
+        yield Fault(f"is not sold, and booking {number} is confirmed")
+    if seen.sold and not confirmed:
+        yield Fault("is sold, and its booking is not confirmed")

@@ -1,0 +1,119 @@
+"""Reads the log of all that happened."""
+
+from dataclasses import dataclass, field
+
+from billetter.domain.ids import BookingNumber, EventId
+from billetter.engine import keys
+from billetter.engine.scripts import Store
+
+BATCH = 1_000
+
+_START = "0-0"
+_TAKING = frozenset({"opened", "claimed", "confirmed"})
+_FREEING = frozenset({"released", "cancelled", "expired", "discarded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. seats: indexes. lua/README.md says what `what` can be."""
+
+    id: str
+    what: str
+    event: EventId
+    booking: BookingNumber | None
+    user: str
+    seats: tuple[int, ...]
+    note: str
+
+
+@dataclass(slots=True)
+class Inventory:
+    """Whose the seats of one event are, as its journal tells.
+
+    whole: the journal still has the event's creation, so it tells everything.
+    paid: what its confirmed bookings cost. undone: bookings that a reset has discarded.
+    """
+
+    whole: bool = False
+    holders: dict[int, BookingNumber] = field(default_factory=dict)
+    sold: set[int] = field(default_factory=set)
+    paid: dict[BookingNumber, int] = field(default_factory=dict)
+    undone: set[BookingNumber] = field(default_factory=set)
+
+    def apply(self, entry: Entry) -> None:
+        if entry.what == "created":
+            self.whole = True
+        elif entry.what == "removed":
+            self.holders.clear()
+            self.sold.clear()
+        elif entry.booking is None:
+            return
+        elif entry.what in _TAKING:
+            self.holders |= dict.fromkeys(entry.seats, entry.booking)
+            if entry.what == "confirmed":
+                self.sold.update(entry.seats)
+                self.paid[entry.booking] = int(entry.note)
+        elif entry.what in _FREEING:
+            for seat in entry.seats:
+                self.holders.pop(seat, None)
+            self.sold.difference_update(entry.seats)
+            if entry.what == "discarded":
+                self.paid.pop(entry.booking, None)
+                self.undone.add(entry.booking)
+
+
+class Replay:
+    """The inventories of one partition's events, by replaying its journal as far as asked.
+
+    gaps: how often the journal was trimmed faster than it was read. Nothing is whole after that.
+    """
+
+    def __init__(self, store: Store, tag: str) -> None:
+        self._store = store
+        self._key = keys.journal(tag)
+        self._inventories: dict[EventId, Inventory] = {}
+        self._last = _START
+        self.gaps = 0
+
+    def of(self, event: EventId) -> Inventory:
+        return self._inventories.setdefault(event, Inventory())
+
+    async def advance(self, until: str) -> None:
+        """Apply what was written after the last entry seen, up to the entry `until`."""
+        while _place(self._last) < _place(until):
+            batch = await self._next(until)
+            for entry in batch:
+                self.of(entry.event).apply(entry)
+            self._last = batch[-1].id if len(batch) == BATCH else until
+
+    async def _next(self, until: str) -> list[Entry]:
+        batch = await self._store.command(
+            "XRANGE", self._key, f"({self._last}", until, "COUNT", BATCH, reads=True
+        )
+        oldest = await self._store.command("XRANGE", self._key, "-", "+", "COUNT", 1, reads=True)
+        trimmed = not oldest or _place(oldest[0][0].decode()) > _place(self._last)
+        if trimmed and self._last != _START:
+            self.gaps += 1
+            for inventory in self._inventories.values():
+                inventory.whole = False
+        return [_entry(id_.decode(), fields) for id_, fields in batch]
+
+
+def _place(id_: str) -> tuple[int, int]:
+    """What entries are ordered by."""
+    ms, _, number = id_.partition("-")
+    return int(ms), int(number)
+
+
+def _entry(id_: str, fields: list[bytes]) -> Entry:
+    told = dict(zip(fields[::2], fields[1::2], strict=True))
+    booking, seats = told[b"booking"], told[b"seats"]
+    return Entry(
+        id_,
+        told[b"what"].decode(),
+        EventId(int(told[b"event"])),
+        BookingNumber(int(booking)) if booking else None,
+        told[b"user"].decode(),
+        tuple(int(seat.partition(b":")[0]) for seat in seats.split(b",") if seat),
+        told[b"note"].decode(),
+    )

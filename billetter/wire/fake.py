@@ -1,0 +1,123 @@
+"""The same calls as a Lane's, answered by fakeredis inside the process; nothing is kept."""
+
+import asyncio
+import importlib
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+import hiredis
+import redis
+from redis.asyncio.connection import AbstractConnection
+
+from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError, refusal
+from billetter.wire.lane import Argument, Reply
+
+if TYPE_CHECKING:
+    from fakeredis import FakeAsyncRedis
+
+FAKE_VERSION = (7, 0)
+
+
+class FakeLane:
+    """A wire to a Redis that lives in this process.
+
+    name: lanes of one name share one server, which lives as long as the process; a lane without a
+        name has a server to itself.
+    in_flight_max: calls under way at once; more are refused.
+    Raises ModuleNotFoundError where fakeredis or its Lua is not installed.
+    """
+
+    def __init__(self, name: str = "", *, in_flight_max: int = 32_768) -> None:
+        self._client = _client(name)
+        self._in_flight_max = in_flight_max
+        self._calls: asyncio.Queue[tuple[bytes, asyncio.Future[Reply]]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._task is not None
+
+    async def start(self) -> None:
+        # The connection, not the client: clients turn replies into Python's types.
+        connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        await connection.connect()
+        self._task = asyncio.get_running_loop().create_task(self._answer_calls(connection))
+
+    async def close(self) -> None:
+        """Stop; calls under way fail at once."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            while not self._calls.empty():
+                _settle(self._calls.get_nowait()[1], NotRun("closed"))
+        await self._client.aclose()
+
+    def call(self, *args: Argument) -> Awaitable[Reply]:
+        """Run one command, in the order of the calls; see Lane.call."""
+        if self._task is None:
+            raise NotRun("not connected: not started, or closed")
+        if self._calls.qsize() >= self._in_flight_max:
+            raise NotRun(f"{self._calls.qsize()} calls are under way already")
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        # Packed here, as in a Lane, so that a wrong argument fails in the same way.
+        packed: bytes = hiredis.pack_command(args)  # type: ignore[arg-type]
+        self._calls.put_nowait((packed, future))
+        return future
+
+    async def _answer_calls(self, connection: AbstractConnection) -> None:
+        try:
+            while True:
+                packed, future = await self._calls.get()
+                if future.done():
+                    continue
+                try:
+                    await connection.send_packed_command(packed)
+                    _settle(future, await connection.read_response(disable_decoding=True))
+                except redis.RedisError as error:
+                    _settle(future, _wire_error(error))
+                except asyncio.CancelledError:
+                    _settle(future, ReplyLost("closed"))
+                    raise
+                except Exception as error:
+                    # fakeredis itself broke, and with it the connection; later calls get a new one.
+                    _settle(future, Rejected("ERR", f"fakeredis failed: {error!r}"))
+                    await connection.disconnect()
+                    await connection.connect()  # type: ignore[no-untyped-call]
+        finally:
+            await connection.disconnect()
+
+
+def _client(name: str) -> "FakeAsyncRedis":
+    try:
+        import fakeredis
+
+        importlib.import_module("lupa")  # Without it fakeredis has no scripts.
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "fake:// needs fakeredis with Lua: pip install 'billetter[embedded]'"
+        ) from error
+    # By name fakeredis finds a server that is there already. No timeout: the wait_for behind it may
+    # lose a cancellation before Python 3.12, and close() would then wait for ever.
+    if name:
+        return fakeredis.FakeAsyncRedis(
+            host=name, version=FAKE_VERSION, protocol=2, socket_timeout=None
+        )
+    server = fakeredis.FakeServer(version=FAKE_VERSION)
+    return fakeredis.FakeAsyncRedis(server=server, protocol=2, socket_timeout=None)
+
+
+def _settle(future: asyncio.Future[Reply], result: Reply | WireError) -> None:
+    if future.done():
+        return  # Its caller has gone away.
+    if isinstance(result, WireError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
+def _wire_error(error: redis.RedisError) -> WireError:
+    # redis-py takes the code off those replies it has a class for; older ones don't say which.
+    known = "NOSCRIPT" if isinstance(error, redis.exceptions.NoScriptError) else ""
+    code = getattr(error, "status_code", None) or known
+    return refusal(f"{code} {error}".strip())

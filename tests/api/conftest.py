@@ -1,0 +1,54 @@
+"""The API on a real socket, over each real Redis.
+
+api       on the servers that all tests share, with the sweeper off
+any_api   the same, and on fakeredis
+alone     on a Redis of the test's own: for tests of all that there is
+
+durable_server   a Redis of the test's own that keeps its data when it is killed
+"""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.client import Api
+from tests.api.serving import serving
+from tests.servers import Binary, RedisServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("BILLETTER_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+async def api(redis_url: str) -> AsyncIterator[Api]:
+    async with serving(redis_url) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+async def any_api(any_url: str) -> AsyncIterator[Api]:
+    async with serving(any_url) as api:
+        yield api
+
+
+@pytest.fixture
+async def alone(own_server: RedisServer) -> AsyncIterator[Api]:
+    async with serving(own_server.url) as api:
+        yield api
+
+
+@pytest.fixture
+def durable_server(binary: Binary) -> Iterator[RedisServer]:
+    with (
+        tempfile.TemporaryDirectory(prefix="billetter-") as directory,
+        RedisServer(binary, Path(directory), appendonly=True) as server,
+    ):
+        yield server

@@ -1,0 +1,288 @@
+"""What must hold in Redis after every change, read from the keys themselves, not through the engine.
+
+    journal = Journal(wire, event)
+    assert await violations(wire, event, journal) == []
+
+Nothing may change the event while it is read.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from billetter.domain.ids import BookingNumber, EventId
+from billetter.domain.layout import Layout
+from billetter.engine import keys
+from billetter.wire.topology import Wire
+
+UNFINISHED = {"booked", "seats_selected", "payment_initiated"}
+HAVE_SEATS = {"seats_selected", "payment_initiated", "confirmed"}
+ENTRIES_MAX = 1_000
+"""Journal entries read at once."""
+
+Hash = dict[str, str]
+
+
+@dataclass
+class SeatMap:
+    """Who has which seat, as the journal tells it. odd: entries that cannot be true."""
+
+    holders: dict[int, int] = field(default_factory=dict)
+    sold: set[int] = field(default_factory=set)
+    odd: list[str] = field(default_factory=list)
+
+    def apply(self, entry: Hash) -> None:
+        number = int(entry["booking"] or 0)
+        indexes = [int(index) for index in re.findall(r"(?:^|,)(\d+)", entry["seats"])]
+        match entry["what"]:
+            case "opened" | "claimed":
+                self._expect(entry, indexes, {None})
+                self.holders |= dict.fromkeys(indexes, number)
+            case "confirmed":
+                self._expect(entry, indexes, {None, number})
+                self.holders |= dict.fromkeys(indexes, number)
+                self.sold.update(indexes)
+            case "released" | "cancelled" | "expired" | "discarded":
+                self._expect(entry, indexes, {number})
+                self._free(indexes, of_sold=entry["what"] == "discarded")
+            case "payment_begun" | "refund_due" | "payment_note" | "forgotten":
+                pass
+            case unknown:
+                self.odd.append(f"nobody knows what {unknown} means")
+
+    def _free(self, indexes: list[int], *, of_sold: bool) -> None:
+        for index in indexes:
+            self.holders.pop(index, None)
+            if of_sold:
+                self.sold.discard(index)
+
+    def _expect(self, entry: Hash, indexes: list[int], holders: set[int | None]) -> None:
+        wrong = [index for index in indexes if self.holders.get(index) not in holders]
+        if wrong:
+            self.odd.append(f"{entry['what']} by {entry['booking']}, others have {wrong}")
+
+
+class Journal:
+    """Replays the journal of an event's partition; reads only what has come since the last time."""
+
+    def __init__(self, wire: Wire, event: EventId) -> None:
+        self._wire = wire
+        self._key = keys.of_event(event).journal
+        self._last = "0-0"
+        self.maps: dict[int, SeatMap] = {}
+        """Events whose creation is in the journal and that were not removed."""
+
+    async def catch_up(self) -> None:
+        while True:
+            entries: Any = await self._wire.call(
+                "XRANGE", self._key, f"({self._last}", "+", "COUNT", ENTRIES_MAX
+            )
+            for stamp, flat in entries:
+                self._last = stamp.decode()
+                self._apply(_hash(flat))
+            if len(entries) < ENTRIES_MAX:
+                return
+
+    def _apply(self, entry: Hash) -> None:
+        event = int(entry["event"])
+        if entry["what"] == "created":
+            self.maps[event] = SeatMap()
+        elif entry["what"] == "removed":
+            self.maps.pop(event, None)
+        elif event in self.maps:
+            self.maps[event].apply(entry)
+
+
+@dataclass(frozen=True)
+class BookingFacts:
+    """A booking's hash, what is left of its hold (PTTL, ms) and its places in both indexes (ms)."""
+
+    fields: Hash
+    hold_left_ms: int
+    deadline_ms: int | None
+    leaves_ms: int | None
+
+    @property
+    def status(self) -> str:
+        return self.fields["status"]
+
+    @property
+    def prices(self) -> dict[int, int]:
+        """Price of each of its seats, by index."""
+        seats = re.findall(r"(\d+):(\d+)", self.fields["seats"])
+        return {int(index): int(price) for index, price in seats}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is kept of an event, as it was at one time between began_ms and ended_ms."""
+
+    event: Hash
+    taken: set[int]
+    sold: set[int]
+    holders: dict[int, int]
+    bookings: dict[int, BookingFacts]
+    indexed: set[int]
+    """Numbers in the indexes of holds that end and of bookings that leave."""
+    began_ms: int
+    ended_ms: int
+
+
+async def violations(wire: Wire, event: EventId, journal: Journal | None = None) -> list[str]:
+    """Every rule that the event breaks, one sentence each."""
+    facts = await _read(wire, event)
+    if journal is None:
+        journal = Journal(wire, event)
+    await journal.catch_up()
+    return [
+        f"event {event}: {broken}"
+        for broken in (*_of_seats(facts), *_of_bookings(facts), *_of_journal(facts, event, journal))
+    ]
+
+
+def _of_seats(facts: Facts) -> Iterator[str]:
+    owners: dict[int, int] = {}
+    for number, booking in facts.bookings.items():
+        for index in booking.prices:
+            if index in owners:
+                yield f"seat {index} is in bookings {owners[index]} and {number}"
+            owners[index] = number
+    if facts.holders != owners:
+        yield f"holders {facts.holders}, but bookings list {owners}"
+    if facts.taken != owners.keys():
+        yield f"taken {facts.taken}, but bookings list {owners}"
+    paid = {index for index in owners if facts.bookings[owners[index]].status == "confirmed"}
+    if facts.sold != paid:
+        yield f"sold {facts.sold}, but confirmed are {paid}"
+    if facts.event:
+        layout = Layout.from_json(facts.event["layout"])
+        if strays := [index for index in owners if layout.zone_of(index) is None]:
+            yield f"no seats at all: {strays}"
+
+
+def _of_bookings(facts: Facts) -> Iterator[str]:
+    if strays := facts.indexed - facts.bookings.keys():
+        yield f"indexes name bookings that are not there: {strays}"
+    for number, booking in facts.bookings.items():
+        for broken in (*_of_states(booking), *_of_holds(booking, facts)):
+            yield f"booking {number}: {broken} in {booking}"
+        if len(booking.prices) > int(facts.event.get("seats_max", 1_000)):
+            yield f"booking {number} has too many seats"
+    confirmed = [each for each in facts.bookings.values() if each.status == "confirmed"]
+    counted = (len(confirmed), sum(int(each.fields["amount"]) for each in confirmed))
+    kept = (int(facts.event.get("confirmed", 0)), int(facts.event.get("revenue", 0)))
+    if facts.event and kept != counted:
+        yield f"confirmed and revenue are {counted}, the event says {kept}"
+
+
+def _of_states(booking: BookingFacts) -> Iterator[str]:
+    if (booking.status in HAVE_SEATS) != bool(booking.prices):
+        yield "its state and its seats do not go together"
+    amount = booking.fields.get("amount")
+    if booking.status in ("payment_initiated", "confirmed"):
+        if amount is None or int(amount) != sum(booking.prices.values()):
+            yield "the amount is not the sum of the prices"
+    if booking.fields.get("refund") and (amount is None or booking.status == "confirmed"):
+        yield "a refund of what was not paid, or is sold"
+
+
+def _of_holds(booking: BookingFacts, facts: Facts) -> Iterator[str]:
+    if booking.status in UNFINISHED:
+        if str(booking.deadline_ms) != booking.fields["expires"]:
+            yield "its deadline is not its end"
+        elif not _held_until(booking, facts):
+            yield "its hold does not end at its deadline"
+    elif booking.deadline_ms is not None or booking.hold_left_ms != -2:
+        yield "a hold is left over"
+    ended = booking.status in ("cancelled", "expired")
+    if (booking.leaves_ms is not None) != (ended and not booking.fields.get("refund")):
+        yield "it is kept too long, or not long enough"
+
+
+def _held_until(booking: BookingFacts, facts: Facts) -> bool:
+    assert booking.deadline_ms is not None
+    if booking.hold_left_ms == -2:
+        return booking.deadline_ms <= facts.ended_ms
+    read_ms = booking.deadline_ms - booking.hold_left_ms
+    # Clocks are read to the millisecond, once rounded up and once down.
+    return facts.began_ms - 1 <= read_ms <= facts.ended_ms + 1
+
+
+def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]:
+    told = journal.maps.get(event)
+    if told is None:
+        if facts.taken or facts.sold or facts.holders:
+            yield "seats of an event that the journal does not know"
+        return
+    yield from told.odd
+    if told.holders != facts.holders or told.holders.keys() != facts.taken:
+        yield f"the journal gives {told.holders}, Redis {facts.holders}, {facts.taken}"
+    if told.sold != facts.sold:
+        yield f"the journal sells {told.sold}, Redis {facts.sold}"
+
+
+async def _read(wire: Wire, event: EventId) -> Facts:
+    own = keys.of_event(event)
+    began_ms = await _now_ms(wire)
+    whole, taken, sold, holders, deadlines, ended = await _ask(
+        wire,
+        ("HGETALL", own.event),
+        ("GET", own.taken),
+        ("GET", own.sold),
+        ("HGETALL", own.holders),
+        ("ZRANGE", own.deadlines, 0, -1, "WITHSCORES"),
+        ("ZRANGE", own.ended, 0, -1, "WITHSCORES"),
+    )
+    fields = _hash(whole)
+    due, leaving = _scores(event, deadlines), _scores(event, ended)
+    numbers = range(1, int(fields.get("bookings", 0)) + 1)
+    rows = await _ask(wire, *(("HGETALL", own.booking(BookingNumber(n))) for n in numbers))
+    holds = await _ask(wire, *(("PTTL", own.hold(BookingNumber(n))) for n in numbers))
+    bookings = {
+        number: BookingFacts(_hash(row), left, due.get(number), leaving.get(number))
+        for number, row, left in zip(numbers, rows, holds, strict=True)
+        if row
+    }
+    holders = {int(index): int(number) for index, number in _hash(holders).items()}
+    return Facts(
+        fields,
+        _bits(taken),
+        _bits(sold),
+        holders,
+        bookings,
+        due.keys() | leaving.keys(),
+        began_ms,
+        await _now_ms(wire),
+    )
+
+
+async def _ask(wire: Wire, *commands: tuple[Any, ...]) -> list[Any]:
+    return list(await asyncio.gather(*(wire.call(*command) for command in commands)))
+
+
+async def _now_ms(wire: Wire) -> int:
+    seconds, micros = (await _ask(wire, ("TIME",)))[0]
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _hash(flat: list[bytes]) -> Hash:
+    words = [word.decode() for word in flat]
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def _scores(event: EventId, flat: list[bytes]) -> dict[int, int]:
+    """Numbers of this event's bookings in a sorted set, with their scores."""
+    found = {}
+    for member, score in _hash(flat).items():
+        home, number = member.split(":")
+        if int(home) == event:
+            found[int(number)] = int(score)
+    return found
+
+
+def _bits(bitmap: bytes | None) -> set[int]:
+    size = 8 * len(bitmap or b"")
+    bits = f"{int.from_bytes(bitmap or b'', 'big'):0{size}b}" if size else ""
+    return {index for index, bit in enumerate(bits) if bit == "1"}

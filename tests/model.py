@@ -1,0 +1,396 @@
+"""What the engine is to do, in plain Python: dictionaries for seats, flags for what has lapsed.
+
+The model has no clock and draws no numbers. A hold has lapsed when its booking says so; where the
+engine sets the end of a hold or names a new booking, the model takes over what it `heard`, if that
+can be true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from billetter.domain.booking import Booking, SeatStatus, Status
+from billetter.domain.event import Counts, Terms
+from billetter.domain.ids import (
+    BookingId,
+    BookingNumber,
+    EventId,
+    SeatId,
+    SeatIndex,
+    UserId,
+    seat_id,
+    split_booking_id,
+    split_seat_id,
+)
+from billetter.domain.layout import ZonePlan
+from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
+
+Said = Answer | Opened | AwaitingPayment
+Prices = dict[SeatIndex, int]
+"""Seats in the order in which they were taken, with their prices in minor units."""
+
+UNFINISHED = {Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED}
+IMPOSSIBLE = -1
+
+
+class Leaving(Enum):
+    """What becomes of an ended booking: kept for some time, then due to be forgotten."""
+
+    NO = "no"
+    LATER = "later"
+    DUE = "due"
+
+
+class Heard(NamedTuple):
+    """An answer of the engine, and between which two times it was given (ms)."""
+
+    said: Said
+    asked_ms: int
+    came_ms: int
+
+
+class Place(NamedTuple):
+    """Where a seat is, as lists show it."""
+
+    row: int
+    number: int
+    zone: str
+    price: int
+
+
+@dataclass
+class ModelBooking:
+    """A booking. status: without regard to a hold that has lapsed. ends_ms: None once sold."""
+
+    id: BookingId
+    user: UserId
+    created_ms: int
+    ends_ms: int | None
+    status: Status = Status.BOOKED
+    seats: Prices = field(default_factory=dict)
+    released: Prices = field(default_factory=dict)
+    amount: int | None = None
+    armed: bool = False
+    lapsed: bool = False
+    refund: str | None = None
+    leaving: Leaving = Leaving.NO
+
+    @property
+    def unfinished(self) -> bool:
+        return self.status in UNFINISHED
+
+    @property
+    def shown(self) -> Status:
+        return Status.EXPIRED if self.unfinished and self.lapsed else self.status
+
+    def end(self, status: Status) -> None:
+        if self.seats:
+            self.released, self.seats = self.seats, {}
+        self.status = status
+        self.leaving = Leaving.NO if self.refund else Leaving.LATER
+
+    def described(self) -> Booking:
+        seats = {} if self.shown is Status.EXPIRED else self.seats
+        event, _ = split_booking_id(self.id)
+        return Booking(
+            self.id,
+            event,
+            self.user,
+            self.shown,
+            tuple(seat_id(event, index) for index in seats),
+            sum(seats.values()) if self.amount is None else self.amount,
+            self.created_ms,
+            self.ends_ms,
+            self.refund,
+        )
+
+
+class Show:
+    """An event."""
+
+    def __init__(
+        self, event: EventId, zones: Sequence[ZonePlan], terms: Terms, seeded: bool
+    ) -> None:
+        self.id = event
+        self.terms = terms
+        self.seeded = seeded
+        self.zones: list[list[SeatIndex]] = []
+        self.places: dict[SeatIndex, Place] = {}
+        self.bookings: dict[BookingNumber, ModelBooking] = {}
+        self.last = 0
+        self.revenue = self.confirmed = 0
+        row = start = 0
+        for zone in zones:
+            seats = [
+                (row + r, s) for r, size in enumerate(zone.rows, 1) for s in range(1, size + 1)
+            ]
+            indexes = [SeatIndex(start + offset) for offset in range(len(seats))]
+            for index, (seat_row, number) in zip(indexes, seats, strict=True):
+                self.places[index] = Place(seat_row, number, zone.name, zone.price)
+            self.zones.append(indexes)
+            row += len(zone.rows)
+            start += -(-len(seats) // 8) * 8
+
+    @property
+    def holders(self) -> dict[SeatIndex, ModelBooking]:
+        """Who has which seat, lapsed ones that nobody has looked at included."""
+        return {index: each for each in self.bookings.values() for index in each.seats}
+
+    @property
+    def states(self) -> dict[SeatIndex, SeatStatus]:
+        """Every seat in the order of lists, with its state."""
+        holders = self.holders
+        return {index: _state(holders.get(index)) for zone in self.zones for index in zone}
+
+    @property
+    def counts(self) -> tuple[Counts, ...]:
+        states = self.states
+        zones = [[states[index] for index in zone] for zone in self.zones]
+        return tuple(
+            Counts(len(z), len(z) - z.count(SeatStatus.FREE), z.count(SeatStatus.SOLD))
+            for z in zones
+        )
+
+
+class Model:
+    """The engine's calls, each with the answer it has to give."""
+
+    def __init__(self) -> None:
+        self.shows: dict[EventId, Show] = {}
+        self.heard = Heard(Answer(Outcome.KEPT), 0, 0)
+
+    def open(self, event: EventId, user: UserId, seats: Sequence[SeatId]) -> Said:
+        show = self.shows.get(event)
+        if show is None:
+            return Answer(Outcome.NO_EVENT)
+        wanted = self._wanted(event, seats)
+        if isinstance(wanted, Answer):
+            return wanted
+        if len(wanted) > show.terms.seats_max:
+            return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
+        if refusal := self._make_room(show, wanted, None):
+            return refusal
+        ends = self._armed_for(show.terms.hold_ms)
+        booking = ModelBooking(self._named(show), user, ends - show.terms.hold_ms, ends)
+        _take(booking, wanted)
+        show.bookings[split_booking_id(booking.id)[1]] = booking
+        return Opened(booking.id, event, bool(wanted), ends, Outcome.OPENED, False)
+
+    def claim(self, id_: BookingId, user: UserId, seats: Sequence[SeatId]) -> Answer:
+        event, _ = split_booking_id(id_)
+        booking = self.find(id_)
+        if booking is None:
+            return Answer(Outcome.NO_BOOKING)
+        if booking.user != user:
+            return Answer(Outcome.NOT_YOURS)
+        wanted = self._wanted(event, seats)
+        if isinstance(wanted, Answer):
+            return wanted
+        if booking.shown not in (Status.BOOKED, Status.SEATS_SELECTED):
+            return Answer(Outcome.CLOSED, (booking.shown,))
+        show = self.shows[event]
+        if refusal := self._make_room(show, wanted, booking):
+            return refusal
+        if len(booking.seats | wanted) > show.terms.seats_max:
+            return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
+        if not booking.armed:
+            booking.ends_ms = self._armed_for(show.terms.hold_ms)
+        _take(booking, wanted)
+        return Answer(Outcome.CLAIMED, (str(booking.ends_ms),))
+
+    def release(self, seat: SeatId, user: UserId) -> Answer:
+        event, index = split_seat_id(seat)
+        show = self.shows.get(event)
+        if show is None or index not in show.places:
+            return Answer(Outcome.NO_SEAT)
+        booking = show.holders.get(index)
+        if booking is None or booking.shown is Status.EXPIRED:
+            return Answer(Outcome.NOT_HELD, (str(index),))
+        if booking.user != user:
+            return Answer(Outcome.NOT_YOURS)
+        if booking.status is not Status.SEATS_SELECTED:
+            return Answer(Outcome.CLOSED, (booking.status,))
+        del booking.seats[index]
+        if not booking.seats:
+            booking.status = Status.BOOKED
+        return Answer(Outcome.RELEASED, (str(len(booking.seats)),))
+
+    def begin_payment(self, id_: BookingId, user: UserId) -> Said:
+        booking = self.find(id_)
+        if booking is None:
+            return self._unknown(id_)
+        if booking.user != user:
+            return Answer(Outcome.NOT_YOURS)
+        match booking.shown:
+            case Status.PAYMENT_INITIATED:
+                pass
+            case Status.SEATS_SELECTED:
+                event, _ = split_booking_id(id_)
+                booking.status = Status.PAYMENT_INITIATED
+                booking.amount = sum(booking.seats.values())
+                booking.ends_ms = self._armed_for(self.shows[event].terms.payment_ms)
+            case Status.BOOKED:
+                return Answer(Outcome.NO_SEATS)
+            case closed:
+                return Answer(Outcome.CLOSED, (closed,))
+        assert booking.amount is not None
+        assert booking.ends_ms is not None
+        return AwaitingPayment(booking.amount, booking.ends_ms, Outcome.AWAITING_PAYMENT, False)
+
+    def confirm(self, id_: BookingId) -> Answer:
+        booking = self.find(id_)
+        if booking is None:
+            return self._unknown(id_)
+        if booking.status is Status.CONFIRMED:
+            return Answer(Outcome.CONFIRMED)
+        if booking.refund:
+            return Answer(Outcome.REFUND_DUE)
+        if booking.amount is None:
+            return Answer(Outcome.NOT_INITIATED)
+        show = self.shows[split_booking_id(id_)[0]]
+        if booking.status is Status.CANCELLED or self._cannot_return(show, booking):
+            booking.refund, booking.leaving = "due", Leaving.NO
+            return Answer(Outcome.REFUND_DUE)
+        booking.seats = booking.seats or booking.released
+        booking.status, booking.released = Status.CONFIRMED, {}
+        booking.ends_ms, booking.leaving = None, Leaving.NO
+        show.revenue += booking.amount
+        show.confirmed += 1
+        return Answer(Outcome.CONFIRMED)
+
+    def cancel(self, id_: BookingId, user: UserId) -> Answer:
+        booking = self.find(id_)
+        if booking is not None:
+            if booking.user != user:
+                return Answer(Outcome.NOT_YOURS)
+            if booking.shown is Status.EXPIRED:
+                return Answer(Outcome.CLOSED, (Status.EXPIRED,))
+        return self.fail(id_)
+
+    def fail(self, id_: BookingId) -> Answer:
+        booking = self.find(id_)
+        if booking is None:
+            return Answer(Outcome.NO_BOOKING)
+        if booking.status is Status.CONFIRMED:
+            return Answer(Outcome.ALREADY_CONFIRMED)
+        if booking.status is not Status.CANCELLED:
+            booking.end(Status.CANCELLED)
+        return Answer(Outcome.CANCELLED)
+
+    def expire(self, id_: BookingId) -> Answer:
+        booking = self.find(id_)
+        if booking is None:
+            return Answer(Outcome.NO_BOOKING)
+        if not booking.unfinished:
+            return Answer(Outcome.KEPT, (booking.status,))
+        if not booking.lapsed:
+            return Answer(Outcome.HELD)
+        if not booking.armed:
+            self._remove(booking)
+            return Answer(Outcome.VANISHED, (booking.user,))
+        booking.end(Status.EXPIRED)
+        return Answer(Outcome.EXPIRED)
+
+    def forget(self, id_: BookingId) -> Answer:
+        booking = self.find(id_)
+        if booking is None or booking.leaving is not Leaving.DUE:
+            return Answer(Outcome.KEPT)
+        self._remove(booking)
+        return Answer(Outcome.FORGOTTEN, (booking.user,))
+
+    def reset(self) -> None:
+        self.shows = {event: show for event, show in self.shows.items() if show.seeded}
+        for show in self.shows.values():
+            show.bookings.clear()
+            show.revenue = show.confirmed = 0
+
+    def find(self, id_: BookingId) -> ModelBooking | None:
+        event, number = split_booking_id(id_)
+        return self.shows[event].bookings.get(number) if event in self.shows else None
+
+    def booking(self, id_: BookingId) -> ModelBooking:
+        """One that is known to be there."""
+        event, number = split_booking_id(id_)
+        return self.shows[event].bookings[number]
+
+    def all(self) -> list[ModelBooking]:
+        return [booking for show in self.shows.values() for booking in show.bookings.values()]
+
+    def page(self, user: UserId) -> list[Booking]:
+        """All bookings of a user, newest first."""
+        own = [booking for booking in self.all() if booking.user == user]
+        own.sort(key=lambda booking: (booking.created_ms, str(booking.id)), reverse=True)
+        return [booking.described() for booking in own]
+
+    def _wanted(self, event: EventId, seats: Sequence[SeatId]) -> Prices | Answer:
+        """The seats with their prices, if all of them are seats of this event."""
+        wanted: Prices = {}
+        for seat in seats:
+            home, index = split_seat_id(seat)
+            if home not in self.shows or index not in self.shows[home].places:
+                return Answer(Outcome.NO_SEAT)
+            if home != event:
+                return Answer(Outcome.WRONG_EVENT)
+            wanted[index] = self.shows[home].places[index].price
+        return wanted
+
+    def _make_room(self, show: Show, wanted: Prices, own: ModelBooking | None) -> Answer | None:
+        """End the lapsed bookings that have these seats; or what is in the way, and end none."""
+        holders = show.holders
+        others = {index: holders[index] for index in wanted if index in holders}
+        others = {index: other for index, other in others.items() if other is not own}
+        for index, other in others.items():
+            if not (other.unfinished and other.lapsed):
+                fields = (str(seat_id(show.id, index)), str(other.ends_ms or 0))
+                return Answer(Outcome.SEAT_TAKEN, fields)
+        for lapsed in {id(other): other for other in others.values()}.values():
+            lapsed.end(Status.EXPIRED)
+        return None
+
+    def _cannot_return(self, show: Show, booking: ModelBooking) -> bool:
+        """Whether an expired booking finds a seat of its own in the hands of somebody else."""
+        expired = booking.status is Status.EXPIRED
+        return expired and self._make_room(show, booking.released, booking) is not None
+
+    def _remove(self, booking: ModelBooking) -> None:
+        event, number = split_booking_id(booking.id)
+        del self.shows[event].bookings[number]
+
+    def _unknown(self, id_: BookingId) -> Answer:
+        known = split_booking_id(id_)[0] in self.shows
+        return Answer(Outcome.NO_BOOKING if known else Outcome.NO_EVENT)
+
+    def _armed_for(self, ms: int) -> int:
+        """The end of a hold that begins now: what was heard, if it lies where it has to."""
+        said, asked_ms, came_ms = self.heard
+        if isinstance(said, Opened | AwaitingPayment):
+            ends = said.expires_ms
+        elif said.outcome is Outcome.CLAIMED:
+            ends = int(said.fields[0])
+        else:
+            return IMPOSSIBLE
+        return ends if asked_ms <= ends - ms <= came_ms else IMPOSSIBLE
+
+    def _named(self, show: Show) -> BookingId:
+        """The id of a new booking: what was heard, if its number is new."""
+        said = self.heard.said
+        if not isinstance(said, Opened):
+            return BookingId(IMPOSSIBLE)
+        event, number = split_booking_id(said.id)
+        if event != show.id or number <= show.last:
+            return BookingId(IMPOSSIBLE)
+        show.last = number
+        return said.id
+
+
+def _take(booking: ModelBooking, wanted: Prices) -> None:
+    booking.seats |= {index: wanted[index] for index in wanted if index not in booking.seats}
+    if booking.seats:
+        booking.status, booking.armed = Status.SEATS_SELECTED, True
+
+
+def _state(holder: ModelBooking | None) -> SeatStatus:
+    if holder is None:
+        return SeatStatus.FREE
+    return SeatStatus.SOLD if holder.status is Status.CONFIRMED else SeatStatus.RESERVED

@@ -1,0 +1,121 @@
+"""What a lane does when the other side cuts, answers nonsense or is not ready: on a stub server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from billetter.wire.errors import NotRun, ReplyLost
+from billetter.wire.topology import Wire, open_wire
+from tests.wire.stub import CUT, Answer, StubServer
+
+OK = b"+OK\r\n"
+
+
+@asynccontextmanager
+async def served(
+    directory: Path, answer: Answer, *, deadline_s: float = 20.0, pings: bool = False
+) -> AsyncIterator[tuple[StubServer, Wire]]:
+    async with StubServer(directory, answer, pings=pings) as server:
+        lane = open_wire(server.url, deadline_s=deadline_s)
+        await lane.start()
+        try:
+            yield server, lane
+        finally:
+            await lane.close()
+
+
+async def test_a_call_cut_once_is_repeated_once(tmp_path: Path) -> None:
+    answers = iter([CUT, OK])
+    async with served(tmp_path, lambda _: next(answers)) as (server, lane):
+        assert await lane.call("DEL", "a") == b"OK"
+    assert server.seen == [[b"DEL", b"a"]] * 2
+    assert server.connections == 2
+
+
+async def test_a_call_cut_twice_is_lost(tmp_path: Path) -> None:
+    async with served(tmp_path, lambda _: CUT) as (server, lane):
+        with pytest.raises(ReplyLost):
+            await lane.call("DEL", "a")
+    assert server.seen == [[b"DEL", b"a"]] * 2
+
+
+async def test_calls_keep_their_order_over_a_cut(tmp_path: Path) -> None:
+    answers = iter([OK, CUT])
+    async with served(tmp_path, lambda _: next(answers, OK)) as (server, lane):
+        calls = [lane.call("DEL", name) for name in "abcd"]
+        await calls[0]
+        calls.append(lane.call("DEL", "e"))
+        await asyncio.gather(*calls)
+    assert [command[1] for command in server.seen] == [b"a", b"b", b"b", b"c", b"d", b"e"]
+
+
+async def test_an_abandoned_call_is_not_repeated(tmp_path: Path) -> None:
+    calls: dict[bytes, asyncio.Future[object]] = {}
+
+    def answer(command: list[bytes]) -> bytes | None:
+        if command[1] == b"a":
+            return b""
+        # Both have been sent: now one is given up, and the connection goes.
+        return OK if calls[b"a"].cancelled() or not calls[b"a"].cancel() else CUT
+
+    async with served(tmp_path, answer) as (server, lane):
+        calls[b"a"] = asyncio.ensure_future(lane.call("DEL", "a"))
+        assert await lane.call("DEL", "b") == b"OK"
+    assert [command[1] for command in server.seen] == [b"a", b"b", b"b"]
+
+
+async def test_a_call_cancelled_before_its_write_is_never_sent(tmp_path: Path) -> None:
+    async with served(tmp_path, lambda _: OK) as (server, lane):
+        asyncio.ensure_future(lane.call("DEL", "a")).cancel()
+        await lane.call("DEL", "b")
+    assert server.seen == [[b"DEL", b"b"]]
+
+
+@pytest.mark.parametrize("nonsense", [OK + b"+MORE\r\n", OK + b"HTTP/1.1 400 Bad Request\r\n"])
+async def test_a_connection_out_of_step_is_dropped(tmp_path: Path, nonsense: bytes) -> None:
+    answers = iter([nonsense])
+    async with served(tmp_path, lambda _: next(answers, OK)) as (server, lane):
+        assert await lane.call("DEL", "a") == b"OK"
+        assert await lane.call("DEL", "b") == b"OK"
+    assert server.connections == 2
+
+
+async def test_a_deadline_takes_the_connection_but_not_younger_calls(tmp_path: Path) -> None:
+    answers = iter([b"", b""])
+    async with served(tmp_path, lambda _: next(answers, OK), deadline_s=0.4) as (server, lane):
+        old = lane.call("DEL", "old")
+        await asyncio.sleep(0.2)  # So that their deadlines differ.
+        young = lane.call("DEL", "young")
+        with pytest.raises(ReplyLost):
+            await old
+        assert await young == b"OK"
+    assert [command[1] for command in server.seen] == [b"old", b"young", b"young"]
+
+
+@pytest.mark.parametrize("refusal", [b"-LOADING Redis is loading\r\n", b"-MASTERDOWN\r\n", CUT])
+async def test_a_server_not_ready_is_asked_again(tmp_path: Path, refusal: bytes | None) -> None:
+    answers = iter([refusal, refusal])
+    async with served(tmp_path, lambda _: next(answers, OK), pings=True) as (server, lane):
+        assert await lane.call("DEL", "a") == b"OK"
+    assert server.connections == 3
+
+
+async def test_calls_wait_while_the_server_is_loading(tmp_path: Path) -> None:
+    answers = iter([b"+PONG\r\n", CUT, b"-LOADING\r\n", b"-LOADING\r\n"])
+    async with served(tmp_path, lambda _: next(answers, OK), pings=True) as (server, lane):
+        assert await lane.call("DEL", "a") == b"OK"
+    assert server.connections == 4
+    assert server.seen == [[b"DEL", b"a"]] * 2
+
+
+async def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
+    async with StubServer(tmp_path, lambda _: b"-LOADING not yet\r\n", pings=True) as server:
+        lane = open_wire(server.url, deadline_s=0.1)
+        with pytest.raises(NotRun, match="LOADING not yet"):
+            await lane.start()
+        with pytest.raises(NotRun):
+            await lane.call("PING")
+        await lane.close()
