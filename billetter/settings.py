@@ -50,6 +50,17 @@ class Settings(BaseSettings):
     in_flight_max: int = Field(
         32_768, ge=1, description="calls to Redis under way at once, per worker; more get 503"
     )
+    connections_max: int = Field(
+        16_384,
+        ge=1,
+        description="connections a worker serves, 512 fewer than its open files at most",
+    )
+    header_timeout_s: int = Field(
+        10, ge=1, le=600, description="seconds a client may take to send its headers"
+    )
+    body_timeout_s: int = Field(
+        20, ge=1, le=600, description="seconds a client may take to send its body"
+    )
     shutdown_s: int = Field(
         10, ge=1, le=600, description="seconds a worker may take to finish what is in flight"
     )

@@ -17,12 +17,11 @@ import socket
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import uvicorn
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from billetter.connection import Limits, limited, reap
 from billetter.domain.outcome import EngineError
 from billetter.settings import Settings
 from billetter.wire.errors import WireError
@@ -32,6 +31,11 @@ BACKLOG: Final = 4096
 """Connections that may wait to be accepted; the system's own limit (somaxconn) holds as well."""
 KILL_AFTER_S: Final = 2
 """Seconds a worker has beyond shutdown_s before it is killed."""
+
+DESCRIPTORS_SPARED: Final = 512
+"""File descriptors that client connections leave to everything else."""
+REAP_TICKS: Final = 10
+"""Between two looks for slow clients; a tick of uvicorn's is 0.1 s."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -77,7 +81,7 @@ def _config(app: "_Guarded", settings: Settings) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=JoinedWrites,
+        http=limited(_limits(settings)),
         ws="none",
         lifespan="on",
         loop="auto",  # uvloop where there is one.
@@ -91,6 +95,15 @@ def _config(app: "_Guarded", settings: Settings) -> uvicorn.Config:
     if settings.access_log:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     return config
+
+
+def _limits(settings: Settings) -> Limits:
+    """As set, but never so many connections that descriptors run out for everything else."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    possible = max(1, descriptors - DESCRIPTORS_SPARED)
+    return Limits(
+        min(settings.connections_max, possible), settings.header_timeout_s, settings.body_timeout_s
+    )
 
 
 class _Guarded:
@@ -148,6 +161,11 @@ class _Server(uvicorn.Server):
         with contextlib.suppress(OSError):
             self._control.sendall(READY)
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % REAP_TICKS == 0:
+            reap(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
     def _orphaned(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._control)
@@ -155,47 +173,6 @@ class _Server(uvicorn.Server):
         # Nobody is left to kill it if it hangs.
         patience_s = (self.config.timeout_graceful_shutdown or 0) + KILL_AFTER_S
         loop.call_later(patience_s if self.started else 0, os._exit, 1)
-
-
-class _JoinedTransport:
-    """A transport that passes on in one write what is written in one tick of the loop."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-        self.get_extra_info = transport.get_extra_info
-        self.is_closing = transport.is_closing
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-
-    def write(self, data: bytes) -> None:
-        if not self._held:
-            self._loop.call_soon(self._flush)
-        self._held += data
-        if len(self._held) > HIGH_WATER_LIMIT:
-            self._flush()  # Now, so that the transport can pause a handler that writes much.
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        data, self._held = self._held, b""
-        if data and not self._transport.is_closing():
-            self._transport.write(data)
-
-
-class JoinedWrites(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, with the head and the body of an answer in one system call.
-
-    1.3 times the requests a second: `wrk -t1 -c64` on a bare ASGI echo under uvicorn 0.54 and
-    uvloop 0.23, 4 s with and 4 s without in turn, six times (1.13 to 1.51, median 1.34).
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        joined = _JoinedTransport(transport, self.loop)
-        super().connection_made(cast(asyncio.Transport, joined))
 
 
 if __name__ == "__main__":

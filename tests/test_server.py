@@ -1,6 +1,5 @@
 """The processes: a parent and its workers on real sockets, started, killed and ended."""
 
-import asyncio
 import dataclasses
 import json
 import os
@@ -10,14 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from billetter import server, worker
+from billetter import server
 from billetter.server import StartError, listen
 from billetter.settings import Settings
 from billetter.wire.topology import inspect
@@ -349,68 +348,6 @@ def test_a_public_address_may_be_meant() -> None:
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(StartError, match=r"--host \(BILLETTER_HOST\) '.*' is no address"):
         listening(host=host)
-
-
-# Joined writes.
-
-
-class Transport:
-    """What asyncio gives a protocol, as far as it is used here; it notes what is written."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        assert not self.closed
-        self.written.append(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def __getattr__(self, name: str) -> object:
-        return None
-
-
-def joined(transport: Transport) -> worker._JoinedTransport:
-    loop = asyncio.get_running_loop()
-    return worker._JoinedTransport(cast(asyncio.Transport, transport), loop)
-
-
-async def test_writes_of_one_tick_are_one() -> None:
-    transport = Transport()
-    joint = joined(transport)
-    joint.write(b"head ")
-    joint.write(b"body")
-    assert transport.written == []
-    await asyncio.sleep(0)
-    joint.write(b"next")
-    await asyncio.sleep(0)
-    assert transport.written == [b"head body", b"next"]
-
-
-async def test_close_comes_after_what_was_written() -> None:
-    transport = Transport()
-    joint = joined(transport)
-    joint.write(b"last")
-    joint.close()
-    assert (transport.written, transport.closed) == ([b"last"], True)
-    joint.write(b"too late")
-    await asyncio.sleep(0)
-    assert transport.written == [b"last"]
-
-
-async def test_much_is_written_at_once() -> None:
-    transport = Transport()
-    joint = joined(transport)
-    for _ in range(3):
-        joint.write(b"." * 40_000)
-    assert [len(data) for data in transport.written] == [80_000]
-    await asyncio.sleep(0)
-    assert sum(map(len, transport.written)) == 120_000
 
 
 def test_answers_arrive_whole_in_order_and_without_a_server_header(files: Path) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import uvicorn
 
 from billetter.app import create_app
+from billetter.connection import Limits, limited
 from billetter.settings import Settings
 from billetter.wire.topology import open_wire
-from billetter.worker import BACKLOG, JoinedWrites
+from billetter.worker import BACKLOG
 from tests.api.client import Api
 from tests.crowd import Address
 
@@ -38,7 +39,7 @@ async def serving(url: str, **settings: Any) -> AsyncIterator[Api]:
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=JoinedWrites,
+        http=limited(Limits(16_384, 10, 20)),
         ws="none",
         lifespan="on",
         log_config=None,
