@@ -141,7 +141,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, reply: Reply) -> None:
         self._refused = True
-        if self.cycle is None or self.cycle.response_complete:
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if not (under_way and self.cycle.response_started):
             self.transport.write(_whole(reply))
         self.transport.close()
 
