@@ -1,15 +1,15 @@
-"""The command line: serve, and help that teaches."""
+"""The command line: serve, audit, and help that teaches."""
 
 import argparse
 import ipaddress
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
-from billetter import __version__
+from billetter import __version__, auditing
 from billetter.server import INSTALL, Running, StartError, run
 from billetter.settings import Settings
 from billetter.wire.topology import ServerFacts
@@ -27,7 +27,8 @@ examples:
   billetter serve --data /var/lib/billetter     keep the data there; start again to go on
   billetter serve --redis-url redis://10.0.0.5  use a Redis that is running
   billetter serve --workers 4 --port 8080       four processes on one port
-  billetter serve --help                        every setting"""
+  billetter serve --help                        every setting
+  billetter audit --data /var/lib/billetter     prove that no seat is sold twice or lost"""
 
 VALUES: Final = {
     "host": "ADDRESS",
@@ -49,11 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command (sys.argv by default) and return its exit code: 0, or 2 with a reason."""
     parser = _parser()
     asked = vars(parser.parse_args(argv))
-    if not asked.pop("command"):
+    command = asked.pop("command")
+    if not command:
         parser.print_help()
         return 0
     logging.basicConfig(format="billetter: %(message)s")
     try:
+        if command == "audit":
+            return _audit(asked)
         settings = _settings(asked)
         run(settings, lambda running: print(_welcome(settings, running), flush=True))
     except StartError as error:
@@ -70,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "billetter", description=ABOUT, epilog=EXAMPLES, formatter_class=raw
     )
     parser.add_argument("--version", action="version", version=f"billetter {__version__}")
-    serve = parser.add_subparsers(dest="command", metavar="command").add_parser(
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    serve = commands.add_parser(
         "serve",
         help="answer HTTP requests until SIGTERM or Ctrl-C",
         description="Answer HTTP requests until SIGTERM or Ctrl-C.",
@@ -82,7 +87,31 @@ def _parser() -> argparse.ArgumentParser:
         serve.add_argument(_flag(name), metavar=metavar, help=_described(name))
     for name in SWITCHES:
         serve.add_argument(_flag(name), action="store_true", help=_described(name))
+    _add_audit(commands)
     return parser
+
+
+def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="prove on a live Redis that every seat has one owner and nothing is lost",
+        description="Look at every event and booking, while sales go on, and name what is wrong."
+        " Exit code: 0 all is right, 1 something is not, 2 there was nothing to look at.",
+        argument_default=argparse.SUPPRESS,
+    )
+    where = audit.add_mutually_exclusive_group()
+    where.add_argument("--redis-url", metavar="URL", help="the Redis to look at")
+    where.add_argument("--data", metavar="DIR", help="the embedded one, running or not")
+    repair = "set right what has one right answer (lists, deadlines), and name it"
+    audit.add_argument("--repair", action="store_true", help=repair, default=False)
+    audit.add_argument("--json", action="store_true", help="answer in JSON", default=False)
+
+
+def _audit(asked: dict[str, Any]) -> int:
+    repair, as_json = asked.pop("repair"), asked.pop("json")
+    settings = _settings(asked)
+    url = None if "data" in asked else settings.redis_url
+    return auditing.run(url, settings.data, repair, as_json)
 
 
 def _described(name: str) -> str:

@@ -12,7 +12,7 @@
   ARGV  1 event id   2 booking number
   Outcomes, first that applies
         NO_BOOKING
-        DISCARDED
+        DISCARDED user
   Replay: natural (what is gone stays gone). ]]
 --- @include "lib/booking"
 --- @include "lib/digits"
@@ -41,4 +41,4 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 redis.call('DEL', KEYS[5], KEYS[6])
 journal(KEYS[9], 'discarded', event, number, booking.user, table.concat(indexes, ','), '')
-return {'DISCARDED'}
+return {'DISCARDED', booking.user}

@@ -5,7 +5,8 @@
         3 {p07}:journal            stream
   ARGV  1 event id   2 booking number
   Outcomes, first that applies
-        KEPT                       not ended, not due, or money is owed for it
+        KEPT                       not ended, not due, or money is owed for it: only an entry that
+                                   should not be there is removed
         NO_BOOKING                 only its entry was left
         FORGOTTEN user
   Replay: natural (what is gone stays gone). ]]
@@ -17,9 +18,13 @@ local due = redis.call('ZSCORE', KEYS[2], member)
 if not due or tonumber(due) > now_ms() then
   return {'KEPT'}
 end
-local user = redis.call('HGET', KEYS[1], 'user')
+local booking = redis.call('HMGET', KEYS[1], 'user', 'status', 'refund')
+local user, status, refund = booking[1], booking[2], booking[3]
 
 redis.call('ZREM', KEYS[2], member)
+if user and (refund == 'due' or (status ~= 'cancelled' and status ~= 'expired')) then
+  return {'KEPT'}
+end
 if not user then
   return {'NO_BOOKING'}
 end

@@ -21,6 +21,7 @@ from billetter.engine.inspection import (
     SeatInspector,
     SeenBooking,
     SeenEvent,
+    Suspicion,
     booking_faults,
     see_booking,
     see_event,
@@ -37,8 +38,6 @@ PAUSE_S_MAX = 0.5
 
 _BITS = [[bit for bit in range(8) if byte & 0x80 >> bit] for byte in range(256)]
 Suspect = TypeVar("Suspect")
-Suspicion = tuple[int, BookingNumber | None]
-"""The index of a seat, and a booking that may hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +212,11 @@ class _Course:
                 yield booking
 
     async def _second_look(self, event: Event, first: _FirstLook, replay: Replay) -> list[str]:
-        inspector = SeatInspector(self._store, replay)
-        wrong = set()
-        for index, suspect in sorted(first.suspicious(replay.of(event.id)), key=lambda it: it[0]):
-            for fault in await inspector.faults(event.id, index, suspect):
-                wrong.add(f"seat {seat_id(event.id, SeatIndex(index))} {fault.what}")
+        suspicions = first.suspicious(replay.of(event.id))
+        found = await SeatInspector(self._store, replay).faults(event.id, suspicions)
+        wrong = [f"seat {seat_id(event.id, SeatIndex(it))} {what}" for it, what in sorted(found)]
         strays = (index for index in first.taken if event.layout.zone_of(index) is None)
-        return sorted(wrong) + [f"index {index} is taken, and is no seat" for index in strays]
+        return wrong + [f"index {index} is taken, and is no seat" for index in strays]
 
     async def _judge(self, event: EventId, number: BookingNumber) -> None:
         """Report what is wrong with a booking; if it is to be mended, until nothing is."""

@@ -1,13 +1,14 @@
 """Looks at one booking or one seat, each at one moment, and says what is wrong with it."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from billetter.domain.booking import Status
 from billetter.domain.ids import BookingNumber, EventId, UserId, booking_id
 from billetter.domain.outcome import Outcome
 from billetter.engine import keys
-from billetter.engine.journal import Replay
+from billetter.engine.journal import Replay, place
 from billetter.engine.scripts import Store
 
 _UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
@@ -15,6 +16,10 @@ _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _PRICED = frozenset({Status.PAYMENT_INITIATED, Status.CONFIRMED})
 _WITH_SEATS = _PRICED | {Status.SEATS_SELECTED}
 HOLDER_LOOKS_MAX = 5
+BATCH = 200
+
+Suspicion = tuple[int, BookingNumber | None]
+"""The index of a seat, and a booking that may hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,19 @@ class SeenBooking:
 
 @dataclass(frozen=True, slots=True)
 class SeenSeat:
-    """A seat and all that says whose it is. status, lists: of the booking looked at."""
+    """A seat and all that says whose it is.
 
+    status, lists: of the booking looked at, `number`. entry: the journal's last at that moment.
+    """
+
+    index: int
+    number: BookingNumber
     taken: bool
     sold: bool
     holder: BookingNumber | None
     status: str
     lists: bool
+    entry: str
 
 
 async def see_booking(store: Store, event: EventId, number: BookingNumber) -> SeenBooking | None:
@@ -142,68 +153,83 @@ class SeatInspector:
         self._store = store
         self._replay = replay
 
-    async def faults(
-        self, event: EventId, index: int, suspect: BookingNumber | None
-    ) -> list[Fault]:
-        """What is wrong with a seat; `suspect` is the booking that should or should not hold it."""
-        number = suspect or BookingNumber(0)
+    async def faults(self, event: EventId, suspicions: Iterable[Suspicion]) -> set[tuple[int, str]]:
+        """Indexes of seats, each with something that is wrong with it."""
+        found = set[tuple[int, str]]()
+        left = [(index, number or BookingNumber(0)) for index, number in suspicions]
         for _ in range(HOLDER_LOOKS_MAX):
-            seen = await self._see(event, index, number)
-            if seen.holder in (None, number):
-                return [*_seat_faults(seen, number), *self._replay_faults(event, index, seen)]
-            if seen.lists:
-                return [Fault(f"is held by booking {seen.holder}, but {number} lists it too")]
-            number = seen.holder
-        return []  # It changes hands faster than one can look, so it is no seat left behind.
+            passed_on = []
+            for start in range(0, len(left), BATCH):
+                for seen in await self._see(event, left[start : start + BATCH]):
+                    await self._replay.advance(seen.entry)
+                    if seen.holder not in (None, seen.number) and not seen.lists:
+                        passed_on.append((seen.index, seen.holder))
+                    else:
+                        faults = [*_seat_faults(seen), *self._replay_faults(event, seen)]
+                        found |= {(seen.index, fault) for fault in faults}
+            left = sorted(set(passed_on))
+        return found  # A seat still left changes hands faster than one can look: it is in use.
 
-    async def _see(self, event: EventId, index: int, number: BookingNumber) -> SeenSeat:
+    async def _see(
+        self, event: EventId, batch: Sequence[tuple[int, BookingNumber]]
+    ) -> list[SeenSeat]:
+        """Look at seats, each at one moment; in the order of these moments."""
+        looks = (self._see_one(event, index, number) for index, number in batch)
+        seen = sorted(await asyncio.gather(*looks), key=lambda it: place(it.entry))
+        await self._replay.read(seen[-1].entry)
+        return seen
+
+    async def _see_one(self, event: EventId, index: int, number: BookingNumber) -> SeenSeat:
         own = keys.of_event(event)
         answer = await self._store.run(
             "inspect_seat",
             [own.taken, own.sold, own.holders, own.booking(number), own.journal],
             index,
         )
-        taken, sold, holder, status, seats, last = answer.fields
-        if last:
-            await self._replay.advance(last)
+        taken, sold, holder, status, seats, entry = answer.fields
         return SeenSeat(
+            index,
+            number,
             taken == "1",
             sold == "1",
             BookingNumber(int(holder)) if holder else None,
             status,
             index in indexes(seats),
+            entry or "0-0",
         )
 
-    def _replay_faults(self, event: EventId, index: int, seen: SeenSeat) -> Iterator[Fault]:
+    def _replay_faults(self, event: EventId, seen: SeenSeat) -> Iterator[str]:
         told = self._replay.of(event)
         if not told.whole:
             return
-        if told.holders.get(index) != seen.holder:
-            yield Fault(
-                f"is held by {_named(seen.holder)}, its journal says"
-                f" by {_named(told.holders.get(index))}"
-            )
-        if (index in told.sold) != seen.sold:
-            yield Fault(f"is {'' if seen.sold else 'not '}sold, its journal says otherwise")
+        holder = told.holders.get(seen.index)
+        if holder != seen.holder:
+            yield f"is held by {_named(seen.holder)}, its journal says by {_named(holder)}"
+        if (seen.index in told.sold) != seen.sold:
+            yield f"is {'' if seen.sold else 'not '}sold, its journal says otherwise"
 
 
 def _named(holder: BookingNumber | None) -> str:
     return f"booking {holder}" if holder is not None else "nobody"
 
 
-def _seat_faults(seen: SeenSeat, number: BookingNumber) -> Iterator[Fault]:
+def _seat_faults(seen: SeenSeat) -> Iterator[str]:
+    number = seen.number
+    if seen.holder not in (None, number):
+        yield f"is held by booking {seen.holder}, but {number} lists it too"
+        return
     if seen.taken and seen.holder is None:
-        yield Fault("is taken, and nobody holds it")
+        yield "is taken, and nobody holds it"
     if seen.holder is not None and not seen.taken:
-        yield Fault(f"is held by booking {seen.holder}, and not taken")
+        yield f"is held by booking {seen.holder}, and not taken"
     if seen.sold and not seen.taken:
-        yield Fault("is sold, and not taken")
+        yield "is sold, and not taken"
     if seen.holder == number and not seen.lists:
-        yield Fault(f"is held by booking {number}, which does not list it")
+        yield f"is held by booking {number}, which does not list it"
     if seen.holder is None and seen.lists:
-        yield Fault(f"is listed by booking {number}, which does not hold it")
+        yield f"is listed by booking {number}, which does not hold it"
     confirmed = seen.holder == number and seen.status == "confirmed"
     if confirmed and not seen.sold:
-        yield Fault(f"is not sold, and booking {number} is confirmed")
+        yield f"is not sold, and booking {number} is confirmed"
     if seen.sold and not confirmed:
-        yield Fault("is sold, and its booking is not confirmed")
+        yield "is sold, and its booking is not confirmed"

@@ -1,5 +1,6 @@
 """Reads the log of all that happened."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from billetter.domain.ids import BookingNumber, EventId
@@ -72,6 +73,7 @@ class Replay:
         self._store = store
         self._key = keys.journal(tag)
         self._inventories: dict[EventId, Inventory] = {}
+        self._ahead: deque[Entry] = deque()
         self._last = _START
         self.gaps = 0
 
@@ -79,11 +81,17 @@ class Replay:
         return self._inventories.setdefault(event, Inventory())
 
     async def advance(self, until: str) -> None:
-        """Apply what was written after the last entry seen, up to the entry `until`."""
-        while _place(self._last) < _place(until):
+        """Apply what was written after the last entry applied, up to the entry `until`."""
+        await self.read(until)
+        while self._ahead and place(self._ahead[0].id) <= place(until):
+            entry = self._ahead.popleft()
+            self.of(entry.event).apply(entry)
+
+    async def read(self, until: str) -> None:
+        """Read as far as the entry `until`, so that advancing up to there asks no server."""
+        while place(self._last) < place(until):
             batch = await self._next(until)
-            for entry in batch:
-                self.of(entry.event).apply(entry)
+            self._ahead += batch
             self._last = batch[-1].id if len(batch) == BATCH else until
 
     async def _next(self, until: str) -> list[Entry]:
@@ -91,15 +99,16 @@ class Replay:
             "XRANGE", self._key, f"({self._last}", until, "COUNT", BATCH, reads=True
         )
         oldest = await self._store.command("XRANGE", self._key, "-", "+", "COUNT", 1, reads=True)
-        trimmed = not oldest or _place(oldest[0][0].decode()) > _place(self._last)
+        trimmed = not oldest or place(oldest[0][0].decode()) > place(self._last)
         if trimmed and self._last != _START:
             self.gaps += 1
+            self._ahead.clear()
             for inventory in self._inventories.values():
                 inventory.whole = False
         return [_entry(id_.decode(), fields) for id_, fields in batch]
 
 
-def _place(id_: str) -> tuple[int, int]:
+def place(id_: str) -> tuple[int, int]:
     """What entries are ordered by."""
     ms, _, number = id_.partition("-")
     return int(ms), int(number)

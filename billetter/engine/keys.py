@@ -18,7 +18,7 @@ OURS = "{*"
 
 _EVENT = re.compile(rb"\{p\d\d\}:event:(\d+)")
 _BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
-_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:(bookings|once:.*)|\{p\d\d\}:once:.*", re.DOTALL)
+_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:once:.*|\{p\d\d\}:once:.*", re.DOTALL)
 
 
 def partition_tag(partition: int) -> str:
@@ -141,5 +141,5 @@ def booking_of(key: bytes) -> tuple[EventId, BookingNumber] | None:
 
 
 def is_of_requests(key: bytes) -> bool:
-    """Whether the key is a user's list of bookings, or remembers a request."""
+    """Whether the key remembers a request."""
     return _OF_REQUESTS.fullmatch(key) is not None

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from billetter.domain.ids import EventId, UserId
-from billetter.domain.outcome import OutcomeUnknown, Unavailable
+from billetter.domain.ids import EventId, UserId, booking_id
+from billetter.domain.outcome import Outcome, OutcomeUnknown, Unavailable
 from billetter.engine import keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
@@ -63,6 +63,11 @@ class Reset:
         if booking := keys.booking_of(key):
             event, number = booking
             declared = keys.of_event(event).to_settle(number)
-            await self._store.run("discard_booking", declared, event, number)
+            answer = await self._store.run("discard_booking", declared, event, number)
+            if answer.outcome is Outcome.DISCARDED:
+                user = UserId(answer.fields[0])
+                await self._store.complete(
+                    "ZREM", keys.user_bookings(user), booking_id(event, number)
+                )
         elif keys.is_of_requests(key):
             await self._store.command("UNLINK", key)

@@ -270,6 +270,11 @@ def _last_words(log_file: int) -> str:
     return (warnings or lines or ["it said nothing"])[-1]
 
 
+def socket_of(data: Path) -> Path:
+    """Where the server of `data` listens if one runs. OSError: that is not on record."""
+    return _socket_path(data.absolute(), fresh=False)
+
+
 def _socket_path(data: Path, *, fresh: bool) -> Path:
     """Where the socket of `data` is: in it or, if that is too long a path, in a temporary place.
 

@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
 import hiredis
 import redis
@@ -11,9 +10,6 @@ from redis.asyncio.connection import AbstractConnection
 
 from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError, refusal
 from billetter.wire.lane import Argument, Reply
-
-if TYPE_CHECKING:
-    from fakeredis import FakeAsyncRedis
 
 FAKE_VERSION = (7, 0)
 
@@ -28,7 +24,7 @@ class FakeLane:
     """
 
     def __init__(self, name: str = "", *, in_flight_max: int = 32_768) -> None:
-        self._client = _client(name)
+        self._connection = _connection(name)
         self._in_flight_max = in_flight_max
         self._calls: asyncio.Queue[tuple[bytes, asyncio.Future[Reply]]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -38,10 +34,8 @@ class FakeLane:
         return self._task is not None
 
     async def start(self) -> None:
-        # The connection, not the client: clients turn replies into Python's types.
-        connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-        await connection.connect()
-        self._task = asyncio.get_running_loop().create_task(self._answer_calls(connection))
+        await self._connection.connect()  # type: ignore[no-untyped-call]
+        self._task = asyncio.get_running_loop().create_task(self._answer_calls())
 
     async def close(self) -> None:
         """Stop; calls under way fail at once."""
@@ -51,7 +45,7 @@ class FakeLane:
             await asyncio.wait([task])
             while not self._calls.empty():
                 _settle(self._calls.get_nowait()[1], NotRun("closed"))
-        await self._client.aclose()
+        await self._connection.disconnect()
 
     def call(self, *args: Argument) -> Awaitable[Reply]:
         """Run one command, in the order of the calls; see Lane.call."""
@@ -65,30 +59,25 @@ class FakeLane:
         self._calls.put_nowait((packed, future))
         return future
 
-    async def _answer_calls(self, connection: AbstractConnection) -> None:
-        try:
-            while True:
-                packed, future = await self._calls.get()
-                if future.done():
-                    continue
-                try:
-                    await connection.send_packed_command(packed)
-                    _settle(future, await connection.read_response(disable_decoding=True))
-                except redis.RedisError as error:
-                    _settle(future, _wire_error(error))
-                except asyncio.CancelledError:
-                    _settle(future, ReplyLost("closed"))
-                    raise
-                except Exception as error:
-                    # fakeredis itself broke, and with it the connection; later calls get a new one.
-                    _settle(future, Rejected("ERR", f"fakeredis failed: {error!r}"))
-                    await connection.disconnect()
-                    await connection.connect()  # type: ignore[no-untyped-call]
-        finally:
-            await connection.disconnect()
+    async def _answer_calls(self) -> None:
+        while True:
+            packed, future = await self._calls.get()
+            if future.done():
+                continue
+            try:
+                await self._connection.send_packed_command(packed)
+                _settle(future, await self._connection.read_response(disable_decoding=True))
+            except redis.RedisError as error:
+                _settle(future, _wire_error(error))
+            except asyncio.CancelledError:
+                _settle(future, ReplyLost("closed"))
+                raise
+            except Exception as error:
+                # fakeredis itself broke, and with it the connection; the next call makes one.
+                _settle(future, Rejected("ERR", f"fakeredis failed: {error!r}"))
 
 
-def _client(name: str) -> "FakeAsyncRedis":
+def _connection(name: str) -> AbstractConnection:
     try:
         import fakeredis
 
@@ -97,14 +86,15 @@ def _client(name: str) -> "FakeAsyncRedis":
         raise ModuleNotFoundError(
             "fake:// needs fakeredis with Lua: pip install 'billetter[embedded]'"
         ) from error
-    # By name fakeredis finds a server that is there already. No timeout: the wait_for behind it may
-    # lose a cancellation before Python 3.12, and close() would then wait for ever.
-    if name:
-        return fakeredis.FakeAsyncRedis(
-            host=name, version=FAKE_VERSION, protocol=2, socket_timeout=None
-        )
-    server = fakeredis.FakeServer(version=FAKE_VERSION)
-    return fakeredis.FakeAsyncRedis(server=server, protocol=2, socket_timeout=None)
+    # By name fakeredis finds a server that is there already.
+    alone = None if name else fakeredis.FakeServer(version=FAKE_VERSION)
+    # No timeout: the wait_for behind it may lose a cancellation before Python 3.12, and close()
+    # would then wait for ever.
+    client = fakeredis.FakeAsyncRedis(
+        host=name, server=alone, version=FAKE_VERSION, protocol=2, socket_timeout=None
+    )
+    # The connection, not the client: clients turn replies into Python's types.
+    return client.connection_pool.make_connection()  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _settle(future: asyncio.Future[Reply], result: Reply | WireError) -> None:
@@ -117,7 +107,8 @@ def _settle(future: asyncio.Future[Reply], result: Reply | WireError) -> None:
 
 
 def _wire_error(error: redis.RedisError) -> WireError:
-    # redis-py takes the code off those replies it has a class for; older ones don't say which.
-    known = "NOSCRIPT" if isinstance(error, redis.exceptions.NoScriptError) else ""
-    code = getattr(error, "status_code", None) or known
-    return refusal(f"{code} {error}".strip())
+    # redis-py takes the code off those replies it has a class for; of these only two can come: this
+    # one, and ERR, which is what no code means to refusal().
+    if isinstance(error, redis.exceptions.NoScriptError):
+        return Rejected("NOSCRIPT", f"NOSCRIPT {error}")
+    return refusal(str(error))

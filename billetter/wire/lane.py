@@ -239,9 +239,8 @@ class Lane:
         if link is self._link:
             self._link = None
             self._lost_at = self._loop.time()
-        calls = [call for call in link.sent if not call.future.done()]
-        link.sent.clear()
-        for call in reversed(calls):
+        while link.sent:
+            call = link.sent.pop()
             if call.sends < SENDS_MAX:
                 self._waiting.appendleft(call)
             else:

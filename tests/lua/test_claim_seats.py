@@ -91,6 +91,12 @@ async def test_lapsed_names_the_holders_until_they_are_expired(stage: Stage) -> 
     assert await stage.taken() == {5, 6, 7}
 
 
+async def test_lapsed_names_each_holder_once(stage: Stage) -> None:
+    await stage.lapsed(1, 5, 6, user=BOB)
+    await stage.open(2)
+    assert await stage.unchanged(stage.claim(2, 5, 6)) == ["LAPSED", "1"]
+
+
 async def test_seat_taken_outranks_lapsed(stage: Stage) -> None:
     await stage.lapsed(1, 5, user=BOB)
     await stage.confirmed(2, 6)

@@ -43,7 +43,7 @@ async def test_nothing_is_left_but_the_journal(stage: Stage, status: str) -> Non
     await stage.confirmed(99, 9, user=BOB)
     start, freed = STARTS[status]
     await start(stage)
-    assert await stage.discard(1) == ["DISCARDED"]
+    assert await stage.discard(1) == ["DISCARDED", ANN]
     assert await stage.booking(1) == {}
     assert not await stage.holds(1)
     assert await stage.deadline(1) is None
@@ -59,7 +59,7 @@ async def test_nothing_is_left_but_the_journal(stage: Stage, status: str) -> Non
 async def test_an_expired_one_frees_nothing_that_has_gone_to_another(stage: Stage) -> None:
     await stage.swept(1, 5)
     await stage.open(2, 5, user=BOB)
-    assert await stage.discard(1) == ["DISCARDED"]
+    assert await stage.discard(1) == ["DISCARDED", ANN]
     assert (await stage.taken(), await stage.holders()) == ({5}, {5: 2})
 
 
@@ -77,7 +77,7 @@ async def test_under_an_event_that_is_gone_no_seat_comes_back(stage: Stage) -> N
     await stage.open(2, 6)
     await stage.remove()
     for number in (1, 2):
-        assert await stage.discard(number) == ["DISCARDED"]
+        assert await stage.discard(number) == ["DISCARDED", ANN]
     left = await stage.snapshot()
     assert not [key for key in left if f":{stage.event}" in key]
     assert await stage.last() == entry("discarded", 2, ANN, "6")

@@ -32,6 +32,17 @@ async def test_kept_while_money_is_owed(stage: Stage) -> None:
         assert await stage.unchanged(stage.forget(number)) == ["KEPT"]
 
 
+async def test_an_entry_that_should_not_be_there_costs_no_booking(stage: Stage) -> None:
+    await stage.open(1, 4)
+    await stage.confirmed(2, 5)
+    await stage.refundable(3, 6)
+    before = await stage.snapshot()
+    for number in (1, 2, 3):
+        await stage.command("ZADD", stage.own.ended, 1, f"{stage.event}:{number}")
+        assert await stage.forget(number) == ["KEPT"]
+    assert await stage.snapshot() == before
+
+
 async def test_kept_when_a_late_payment_brought_it_back(stage: Stage) -> None:
     await stage.unpaid(1, 5)
     await stage.expire(1, keep_ms=0)
