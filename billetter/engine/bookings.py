@@ -48,10 +48,11 @@ class Bookings:
         drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
         if drawn.outcome is not Outcome.DRAWN:
             self._events.forget(event_id)
-            return await self._repeater.refuse(event_id, once, drawn)
-        number = BookingNumber(int(drawn.fields[0]))
 
         async def attempt() -> Answer:
+            if drawn.outcome is not Outcome.DRAWN:
+                return await self._repeater.refuse(event_id, once, drawn)
+            number = BookingNumber(int(drawn.fields[0]))
             wanted = await self._events.wanted(event_id, seats)
             if isinstance(wanted, Answer):
                 return await self._repeater.refuse(event_id, once, wanted)

@@ -26,6 +26,8 @@ Connect: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object
 SENDS_MAX = 2
 PAUSE_S_MIN = 0.010
 PAUSE_S_MAX = 0.250
+LATE_S = 0.05
+"""A timer that is later than this tells of a busy process, not of a slow Redis."""
 
 # The stub of hiredis asks for a tuple of one.
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
@@ -151,6 +153,7 @@ class Lane:
         self._waiting: deque[_Call] = deque()
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None
+        self._spared = False
 
     @property
     def connected(self) -> bool:
@@ -211,7 +214,7 @@ class Lane:
             self._flush_due = True
             self._loop.call_soon(self._flush)
         if self._timer is None:
-            self._timer = self._loop.call_at(deadline, self._expire)
+            self._watch(deadline)
         return call.future
 
     def _flush(self) -> None:
@@ -222,25 +225,36 @@ class Lane:
             self._waiting.clear()
             link.send(calls)
 
-    def _expire(self) -> None:
+    def _watch(self, until: float) -> None:
+        self._timer = self._loop.call_at(until, self._expire, until)
+
+    def _expire(self, until: float) -> None:
         """Fail what is past its deadline; every call has the same, so the oldest come first."""
         self._timer = None
-        now = self._loop.time()
-        if (link := self._link) is not None and link.sent and link.sent[0].deadline <= now:
+        now, link = self._loop.time(), self._link
+        if link is not None and now - until > LATE_S and not self._spared:
+            # It is this process that was busy: first send what waits, and read what has come.
+            self._spared = True
+            self._flush()
+            self._watch(2 * now - until)
+            return
+        self._spared = False
+        if link is not None and link.sent and link.sent[0].deadline <= now:
             link.drop()
         while self._waiting and self._waiting[0].deadline <= now:
             self._waiting.popleft().fail(f"no reply within {self._deadline_s} s")
         oldest = link.sent if link is not None and link.sent else self._waiting
         if oldest:
-            self._timer = self._loop.call_at(oldest[0].deadline, self._expire)
+            self._watch(oldest[0].deadline)
 
     def _lost(self, link: _Link) -> None:
         """Take back what was sent over `link`; harmless when that was done before."""
         if link is self._link:
             self._link = None
             self._lost_at = self._loop.time()
-        while link.sent:
-            call = link.sent.pop()
+        calls = [call for call in link.sent if not call.future.done()]
+        link.sent.clear()
+        for call in reversed(calls):
             if call.sends < SENDS_MAX:
                 self._waiting.appendleft(call)
             else:

@@ -15,12 +15,20 @@ CUT = None
 Answer = Callable[[list[bytes]], bytes | None]
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that no event tells; TimeoutError after 20 s."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
 class StubServer:
     """Reads commands on a unix socket (and with `tls` on a TCP port) and sends what `answer` gives.
 
     answer: gets each command and returns the bytes to send, b"" for silence or CUT; PING is
         answered by the stub itself unless `answer` is given it by `pings=True`.
-    seen: every command received but PING, over all connections; `connections` counts those.
+    seen: every command received but PING, over all connections; `connections` counts those, and
+        `opened` those that are open.
     """
 
     def __init__(
@@ -39,6 +47,10 @@ class StubServer:
         self._pings = pings
         self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def opened(self) -> int:
+        return len(self._writers)
 
     @property
     def url(self) -> str:

@@ -46,6 +46,19 @@ async def test_calls_are_answered_in_order_even_if_some_are_abandoned(wire: Wire
     assert [results[number] for number in kept] == [b"%d" % number for number in kept]
 
 
+async def test_abandoned_calls_harm_nothing_whenever_they_are_given_up() -> None:
+    lane = await started()
+    for turns in range(6):
+        call = asyncio.ensure_future(lane.call("BLPOP", f"n{turns}", "0.01"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        assert await lane.call("PING") == b"PONG"
+    asyncio.ensure_future(lane.call("INCR", "n")).cancel()
+    assert await lane.call("EXISTS", "n") == 0  # It had not begun, and was not run.
+    await lane.close()
+
+
 async def test_wrong_arguments_raise_at_once_everywhere(wire: Wire) -> None:
     with pytest.raises(TypeError):
         wire.call("ECHO", None)  # type: ignore[arg-type]

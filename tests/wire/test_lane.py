@@ -4,7 +4,8 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -15,6 +16,7 @@ from billetter.wire.errors import NotRun, Rejected, ReplyLost
 from billetter.wire.lane import Lane
 from billetter.wire.topology import Wire, open_wire
 from tests.servers import RedisServer
+from tests.wire.stub import until
 
 
 @asynccontextmanager
@@ -27,12 +29,6 @@ async def opened(
         yield lane
     finally:
         await lane.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - nothing there could set an event
-            await asyncio.sleep(0.002)
 
 
 async def reads_of(lane: Wire) -> int:
@@ -139,6 +135,19 @@ async def test_what_did_not_fit_the_socket_was_not_run(own_server: RedisServer) 
     assert [type(result) for result in results] == [ReplyLost, NotRun]
 
 
+async def test_what_waited_for_a_full_socket_follows_when_it_empties(
+    own_server: RedisServer,
+) -> None:
+    async with opened(own_server.url) as lane:
+        os.kill(own_server.pid, signal.SIGSTOP)
+        large = lane.call("SET", "large", b"x" * 10_000_000)
+        await asyncio.sleep(0)  # Sent, as far as it fits.
+        small = lane.call("SET", "small", "x")
+        os.kill(own_server.pid, signal.SIGCONT)
+        assert await small == b"OK"
+        assert await large == b"OK"
+
+
 async def test_calls_outlive_a_killed_server(own_server: RedisServer) -> None:
     async with opened(own_server.url) as lane:
         assert await lane.call("INCR", "n") == 1
@@ -154,15 +163,27 @@ async def test_without_a_server_calls_wait_their_deadline_then_are_shed(
     own_server: RedisServer,
 ) -> None:
     async with opened(own_server.url, deadline_s=0.2) as lane:
+        await asyncio.sleep(0.3)  # The time it was up does not count as time away.
         own_server.kill()
         await until(lambda: not lane.connected)
+        waited = lane.call("INCR", "n")
         with pytest.raises(NotRun):
-            await lane.call("INCR", "n")
+            await waited
         with pytest.raises(NotRun, match="not connected"):
             lane.call("INCR", "n")
         await asyncio.to_thread(own_server.start)
         await until(lambda: lane.connected)
         assert await lane.call("INCR", "n") == 1
+
+
+async def test_a_stall_of_this_process_is_no_slow_server(own_server: RedisServer) -> None:
+    async with opened(own_server.url, deadline_s=0.2) as lane:
+        for passes in (0, 1, 2):
+            calls = [lane.call("INCR", "n") for _ in range(3)]
+            for _ in range(passes):
+                await asyncio.sleep(0)
+            time.sleep(0.4)  # noqa: ASYNC251
+            assert await calls[-1] == 3 * (passes + 1)
 
 
 async def test_a_lane_may_start_before_its_server(own_server: RedisServer) -> None:

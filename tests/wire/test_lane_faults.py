@@ -1,25 +1,50 @@
 """What a lane does when the other side cuts, answers nonsense or is not ready: on a stub server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from billetter.wire.errors import NotRun, ReplyLost
+from billetter.wire.lane import Lane
 from billetter.wire.topology import Wire, open_wire
-from tests.wire.stub import CUT, Answer, StubServer
+from tests.wire.stub import CUT, Answer, StubServer, until
 
 OK = b"+OK\r\n"
 
 
+class Cable(asyncio.Transport):
+    """A connection without another side, for what happens between two turns of the loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closing = False
+
+    def write(self, data: object) -> None:
+        assert isinstance(data, bytes)
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def abort(self) -> None:
+        self.closing = True
+
+
 @asynccontextmanager
 async def served(
-    directory: Path, answer: Answer, *, deadline_s: float = 20.0, pings: bool = False
+    directory: Path,
+    answer: Answer,
+    *,
+    deadline_s: float = 20.0,
+    in_flight_max: int = 1000,
+    pings: bool = False,
 ) -> AsyncIterator[tuple[StubServer, Wire]]:
     async with StubServer(directory, answer, pings=pings) as server:
-        lane = open_wire(server.url, deadline_s=deadline_s)
+        lane = open_wire(server.url, deadline_s=deadline_s, in_flight_max=in_flight_max)
         await lane.start()
         try:
             yield server, lane
@@ -75,12 +100,15 @@ async def test_a_call_cancelled_before_its_write_is_never_sent(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("nonsense", [OK + b"+MORE\r\n", OK + b"HTTP/1.1 400 Bad Request\r\n"])
-async def test_a_connection_out_of_step_is_dropped(tmp_path: Path, nonsense: bytes) -> None:
+async def test_a_connection_out_of_step_is_dropped(
+    tmp_path: Path, nonsense: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     answers = iter([nonsense])
     async with served(tmp_path, lambda _: next(answers, OK)) as (server, lane):
         assert await lane.call("DEL", "a") == b"OK"
         assert await lane.call("DEL", "b") == b"OK"
     assert server.connections == 2
+    assert not caplog.records
 
 
 async def test_a_deadline_takes_the_connection_but_not_younger_calls(tmp_path: Path) -> None:
@@ -100,7 +128,8 @@ async def test_a_server_not_ready_is_asked_again(tmp_path: Path, refusal: bytes 
     answers = iter([refusal, refusal])
     async with served(tmp_path, lambda _: next(answers, OK), pings=True) as (server, lane):
         assert await lane.call("DEL", "a") == b"OK"
-    assert server.connections == 3
+        assert server.connections == 3
+        await until(lambda: server.opened == 1)
 
 
 async def test_calls_wait_while_the_server_is_loading(tmp_path: Path) -> None:
@@ -119,3 +148,50 @@ async def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         with pytest.raises(NotRun):
             await lane.call("PING")
         await lane.close()
+
+
+async def test_calls_sent_count_against_the_bound(tmp_path: Path) -> None:
+    async with served(tmp_path, lambda _: b"", in_flight_max=2) as (server, lane):
+        first = asyncio.ensure_future(lane.call("DEL", "a"))
+        await until(lambda: server.seen == [[b"DEL", b"a"]])
+        second = asyncio.ensure_future(lane.call("DEL", "b"))
+        with pytest.raises(NotRun, match="2 calls are under way"):
+            lane.call("DEL", "c")
+        first.cancel()
+        second.cancel()
+
+
+async def test_a_server_that_speaks_first_is_heard() -> None:
+    """Redis with too many clients sends an error and hangs up before it is asked anything."""
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        link = protocol_factory()
+        link.connection_made(Cable())
+        link.data_received(b"-ERR max number of clients reached\r\n")
+        link.connection_lost(None)
+
+    lane = Lane(connect, deadline_s=0.1)
+    with pytest.raises(NotRun, match="max number of clients"):
+        await lane.start()
+    await lane.close()
+
+
+async def test_nothing_is_sent_into_a_connection_that_is_closing() -> None:
+    cable = Cable()
+    links: list[asyncio.Protocol] = []
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        links.append(protocol_factory())
+        links[0].connection_made(cable)
+        links[0].data_received(b"+PONG\r\n")
+
+    lane = Lane(connect)
+    await lane.start()
+    cable.closing = True
+    call = lane.call("DEL", "a")
+    await asyncio.sleep(0)
+    links[0].connection_lost(None)
+    await lane.close()
+    with pytest.raises(NotRun):
+        await call
+    assert cable.written == [b"*1\r\n$4\r\nPING\r\n"]

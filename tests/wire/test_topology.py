@@ -1,6 +1,5 @@
 """URLs to wires, and what a server tells about itself."""
 
-import asyncio
 import dataclasses
 import ssl
 import traceback
@@ -14,7 +13,7 @@ from billetter.wire.fake import FakeLane
 from billetter.wire.lane import Lane
 from billetter.wire.topology import ServerFacts, inspect, objection, open_wire
 from tests.servers import Binary, RedisServer
-from tests.wire.stub import StubServer
+from tests.wire.stub import StubServer, until
 
 # Self-signed, for localhost and 127.0.0.1, valid for a hundred years.
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
@@ -111,17 +110,15 @@ async def test_a_start_that_fails_says_why(
         await wire.close()
 
 
-async def test_a_full_server_says_so_and_is_asked_again(own_server: RedisServer) -> None:
+async def test_a_full_server_is_asked_again(own_server: RedisServer) -> None:
     first = open_wire(own_server.url)
     await first.start()
     await first.call("CONFIG", "SET", "maxclients", 1)
     second = cast(Lane, open_wire(own_server.url, deadline_s=0.3))
-    with pytest.raises(NotRun, match="max number of clients"):
+    with pytest.raises(NotRun):  # Whether its reason gets through before it hangs up is luck.
         await second.start()
     await first.call("CONFIG", "SET", "maxclients", 10)
-    async with asyncio.timeout(20):
-        while not second.connected:  # noqa: ASYNC110 - nothing here could set an event
-            await asyncio.sleep(0.002)
+    await until(lambda: second.connected)
     assert await second.call("PING") == b"PONG"
     await first.close()
     await second.close()
