@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     in_flight_max: int = Field(
         32_768, ge=1, description="calls to Redis under way at once, per worker; more get 503"
     )
+    requests_max: int = Field(
+        16_384, ge=1, description="requests under way at once, per worker; more get 503"
+    )
     connections_max: int = Field(
         16_384,
         ge=1,

@@ -78,6 +78,7 @@ INTERNAL = error(500, "internal_error", "Something went wrong here. It has been 
 UNAVAILABLE = error(
     503, "unavailable", "The seats cannot be reached. Nothing was changed; try again.", _RETRY
 )
+OVERLOADED = error(503, "unavailable", "There are too many requests; try again.", _RETRY)
 OUTCOME_UNKNOWN = error(
     503,
     "outcome_unknown",

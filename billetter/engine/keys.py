@@ -33,6 +33,11 @@ def ended(tag: str) -> str:
     return f"{tag}:ended"
 
 
+def lease(index: str) -> str:
+    """Held by the sweeper that empties this index."""
+    return f"{index}:sweeping"
+
+
 def journal(tag: str) -> str:
     return f"{tag}:journal"
 

@@ -19,6 +19,10 @@ INTERVAL_S = 0.25
 UPKEEP_S = 30.0
 """Between two rounds of forgetting and trimming."""
 BATCH_MAX = 500
+BATCHES_MAX = 1_000
+"""In one visit to a partition."""
+LEASE_MS = 500
+"""How long a sweeper may take for one batch before another may join in."""
 
 logger = logging.getLogger("billetter.sweeper")
 Handler = Callable[[EventId, BookingNumber], Awaitable[object]]
@@ -69,13 +73,26 @@ class Sweeper:
         now = await self._now_ms()
         indexes = [index(keys.partition_tag(each)) for each in range(keys.PARTITIONS)]
         due = await asyncio.gather(*(self._due(each, now) for each in indexes))
+        waiting = [each for each, members in zip(indexes, due, strict=True) if members]
+        return sum([await self._empty(each, now, handle) for each in waiting])
+
+    async def _empty(self, index: str, now_ms: int, handle: Handler) -> int:
+        """Handle what is due in one partition, unless another sweeper is at it.
+
+        Two of them would do no harm, but everything twice. The lease of one that was stopped ends.
+        """
+        lease = keys.lease(index)
+        if not await self._store.command("SET", lease, 1, "NX", "PX", LEASE_MS):
+            return 0
         handled = 0
-        for each, members in zip(indexes, due, strict=True):
-            batch = members
-            while batch:
-                await asyncio.gather(*(handle(*_parsed(member)) for member in batch))
-                handled += len(batch)
-                batch = await self._due(each, now) if len(batch) == BATCH_MAX else []
+        for _ in range(BATCHES_MAX):
+            batch = await self._due(index, now_ms)
+            await asyncio.gather(*(handle(*_parsed(member)) for member in batch))
+            handled += len(batch)
+            if len(batch) < BATCH_MAX:
+                break
+            await self._store.command("PEXPIRE", lease, LEASE_MS)
+        await self._store.command("DEL", lease)
         return handled
 
     async def _due(self, index: str, now_ms: int) -> list[bytes]:

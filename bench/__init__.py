@@ -1,0 +1,1 @@
+"""Measurements and tortures: programs run as `python -m bench…`, on loopback only."""

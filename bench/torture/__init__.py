@@ -1,0 +1,1 @@
+"""Faults and loads under which Billetter must stay right: `python -m bench.torture`."""

@@ -1,0 +1,35 @@
+"""All tortures, in the order of their rows."""
+
+from bench.torture import (
+    contention,
+    deadlines,
+    history,
+    kills,
+    loads,
+    memory,
+    mutation,
+    overload,
+    power,
+    replies,
+    restarts,
+    sweep,
+)
+from bench.torture.run import Torture
+
+TORTURES: list[Torture] = sorted(
+    [
+        *contention.TORTURES,
+        *deadlines.TORTURES,
+        *history.TORTURES,
+        *loads.TORTURES,
+        *overload.TORTURES,
+        *restarts.TORTURES,
+        *sweep.TORTURES,
+        *kills.TORTURES,
+        *memory.TORTURES,
+        *power.TORTURES,
+        *replies.TORTURES,
+        *mutation.TORTURES,
+    ],
+    key=lambda torture: torture.row,
+)
