@@ -1,4 +1,4 @@
-"""What must hold in Redis after every change, read from the keys themselves, not through the engine.
+"""What must hold in Redis after every change, read from the keys and not through the engine.
 
     journal = Journal(wire, event)
     assert await violations(wire, event, journal) == []
@@ -181,9 +181,9 @@ def _of_states(booking: BookingFacts) -> Iterator[str]:
     if (booking.status in HAVE_SEATS) != bool(booking.prices):
         yield "its state and its seats do not go together"
     amount = booking.fields.get("amount")
-    if booking.status in ("payment_initiated", "confirmed"):
-        if amount is None or int(amount) != sum(booking.prices.values()):
-            yield "the amount is not the sum of the prices"
+    priced = booking.status in ("payment_initiated", "confirmed")
+    if priced and (amount is None or int(amount) != sum(booking.prices.values())):
+        yield "the amount is not the sum of the prices"
     if booking.fields.get("refund") and (amount is None or booking.status == "confirmed"):
         yield "a refund of what was not paid, or is sold"
 
