@@ -11,7 +11,6 @@ from starlette.types import ASGIApp
 from billetter import api
 from billetter.access.principal import OpenDoor
 from billetter.api.endpoint import Services
-from billetter.api.middleware import Admission
 from billetter.demo import seed
 from billetter.domain.outcome import EngineError, Unavailable
 from billetter.engine import Engine, Retention
@@ -48,7 +47,7 @@ def create_app(settings: Settings, redis_url: str) -> ASGIApp:
             yield
         await wire.close()
 
-    return Admission(api.build(services, lifespan), settings.requests_max)
+    return api.build(services, lifespan, settings.requests_max)
 
 
 def _retention(settings: Settings) -> Retention:

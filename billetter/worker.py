@@ -32,6 +32,8 @@ BACKLOG: Final = 4096
 KILL_AFTER_S: Final = 2
 """Seconds a worker has beyond shutdown_s before it is killed."""
 
+KEEP_ALIVE_S: Final = 65
+"""Seconds that a connection may idle between requests: a little more than most clients keep it."""
 DESCRIPTORS_SPARED: Final = 512
 """File descriptors that client connections leave to everything else."""
 REAP_S: Final = 1.0
@@ -90,6 +92,7 @@ def _config(app: "_Guarded", settings: Settings) -> uvicorn.Config:
         server_header=False,
         log_level="warning",
         access_log=settings.access_log,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.shutdown_s,
     )
     if settings.access_log:

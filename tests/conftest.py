@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from billetter.testing import Binary, RedisServer, find_binaries
 from billetter.wire.topology import Wire, open_wire
-from tests.servers import Binary, RedisServer, find_binaries
 
 BINARIES = find_binaries()
 FAKE = "fake"

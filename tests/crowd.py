@@ -52,14 +52,15 @@ class Connection(asyncio.Protocol):
     def send(
         self, method: str, path: str, body: object = None, key: str | None = None
     ) -> asyncio.Future[Answer]:
-        """Send a request, with a JSON body if there is one; the future gives its answer.
+        """Send a request, with a body if there is one; the future gives its answer.
 
+        body: bytes as they are, anything else as JSON.
         key: the Idempotency-Key. A connection that is lost raises OSError, here or in the future.
         """
         assert self._answer is None, "an answer is still awaited"
         if self._lost is not None:
             raise self._lost
-        content = b"" if body is None else orjson.dumps(body)
+        content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         head = b"%s %s HTTP/1.1\r\nhost: %s\r\n" % (method.encode(), path.encode(), self._host)
         if key is not None:
             head += b"idempotency-key: %s\r\n" % key.encode()

@@ -26,11 +26,11 @@ from billetter.domain.outcome import Opened, Outcome, Unavailable
 from billetter.engine import Engine, audit, journal, keys
 from billetter.engine.audit import Report
 from billetter.engine.keys import EventKeys
+from billetter.testing import Binary, RedisServer
 from billetter.wire.lane import Argument
 from billetter.wire.topology import Wire, open_wire
 from tests.conftest import BINARIES, FAKE
 from tests.lua.stage import BITS, Stage
-from tests.servers import Binary, RedisServer
 
 ANN, BOB = UserId("x:ann"), UserId("x:bob")
 HOLD_MS, PRICE = 900_000, 500

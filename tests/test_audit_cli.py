@@ -17,8 +17,8 @@ import redis
 
 from billetter.domain.ids import EventId
 from billetter.engine import keys
+from billetter.testing import Binary, RedisServer
 from tests.processes import ROOT, Process, eventually, processes, short_directory
-from tests.servers import Binary, RedisServer
 
 
 @pytest.fixture

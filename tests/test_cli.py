@@ -20,11 +20,11 @@ import pytest
 from billetter import cli
 from billetter.server import Running
 from billetter.settings import Settings
+from billetter.testing import Binary as Program
+from billetter.testing import RedisServer
 from billetter.wire.embedded import Binary, EmbeddedRedis
 from billetter.wire.topology import Durability, ServerFacts
 from tests.processes import Process, eventually, free_port, short_directory
-from tests.servers import Binary as Program
-from tests.servers import RedisServer
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from billetter.testing import Binary as Program
+from billetter.testing import find_binaries
 from billetter.wire import embedded
 from billetter.wire.embedded import Binary, EmbeddedError, EmbeddedRedis, find_server
 from tests.processes import WAIT_S_MAX, Process, alive, short_directory
-from tests.servers import Binary as Program
-from tests.servers import find_binaries
 
 OWNER = """
 import asyncio, sys

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from billetter.domain.booking import SeatStatus, Status
 from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import (
+    BOOKINGS_MAX,
     GUEST,
     BookingId,
     EventId,
@@ -23,9 +25,10 @@ from billetter.domain.ids import (
 )
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import Answer, EngineError, Opened, Outcome, Unavailable
-from billetter.engine import Engine, Retention, events, keys
+from billetter.engine import Engine, Retention, events, keys, sweeper
 from billetter.engine.once import Once
 from billetter.engine.seats import SeatQuery
+from billetter.wire.errors import NotRun
 from billetter.wire.lane import Argument, Reply
 from billetter.wire.topology import Wire, open_wire
 from tests.conftest import FAKE
@@ -34,6 +37,7 @@ from tests.invariants import Journal, violations
 ANN, BOB = UserId("x:ann"), UserId("x:bob")
 TERMS = Terms(hold_ms=900_000, payment_ms=900_000, seats_max=10)
 FLEETING = Terms(hold_ms=1, payment_ms=900_000, seats_max=10)
+EXPIRED_BEFORE = Answer(Outcome.KEPT, ("expired",))
 PATIENCE_S = 30.0
 DATABASE = 8
 """On real servers, for tests that sweep, list or reset everything there is."""
@@ -56,6 +60,20 @@ class Meddler:
             self.scripts_run += 1
             self._wire.call(*self._command)
         return self._wire.call(*args)
+
+
+class Absent(Meddler):
+    """A wire that cannot be used for its first calls."""
+
+    def __init__(self, wire: Wire, calls: int) -> None:
+        super().__init__(wire, "PING")
+        self._refusals = calls
+
+    def call(self, *args: Argument) -> Awaitable[Reply]:
+        if self._refusals:
+            self._refusals -= 1
+            raise NotRun("not connected")
+        return super().call(*args)
 
 
 @pytest.fixture
@@ -131,6 +149,13 @@ async def going_on(work: Callable[[], Awaitable[object]]) -> AsyncIterator[None]
             await task
 
 
+async def patiently(call: Callable[..., Awaitable[Answer]], *args: Any) -> Answer:
+    """Repeat a call that could not be answered, as it changed nothing: seats went to and fro."""
+    while True:
+        with suppress(Unavailable):
+            return await call(*args)
+
+
 async def crowd(engine: Engine, event: EventId, size: int, seed: int, customers: int = 20) -> None:
     """Customers who do at random what customers do, all at once, with few seats for many."""
 
@@ -142,7 +167,7 @@ async def crowd(engine: Engine, event: EventId, size: int, seed: int, customers:
             said = await engine.bookings.open(event, user, wanted[: chance.randrange(3)])
             if isinstance(said, Opened):
                 await engine.seats.claim(said.id, user, wanted)
-                await engine.seats.release(wanted[chance.randrange(2)], user)
+                await patiently(engine.seats.release, wanted[chance.randrange(2)], user)
                 if chance.random() < 0.7:
                     await engine.bookings.begin_payment(said.id, user)
                 end = chance.choice([engine.bookings.confirm, engine.bookings.fail])
@@ -290,6 +315,19 @@ async def test_one_name_has_one_effect(engine: Engine, wire: Wire) -> None:
     assert await violations(wire, event) == []
 
 
+@pytest.mark.parametrize("indexes", [(0,), (1,)], ids=["opened", "refused"])
+async def test_an_answer_outlives_the_last_number(
+    engine: Engine, wire: Wire, indexes: tuple[int, ...]
+) -> None:
+    event, once = await make_event(engine), Once.anew()
+    await opened(engine, event, [1])
+    asked = [seat(event, index) for index in indexes]
+    first = await engine.bookings.open(event, ANN, asked, once)
+    await wire.call("HSET", keys.of_event(event).event, "bookings", BOOKINGS_MAX)
+    assert await engine.bookings.open(event, ANN, asked) == Answer(Outcome.EXHAUSTED)
+    assert await engine.bookings.open(event, ANN, asked, once) == replace(first, replayed=True)
+
+
 async def test_a_crowd_leaves_order(engine: Engine, wire: Wire) -> None:
     event = await make_event(engine, size=6)
     await crowd(engine, event, 6, seed=1)
@@ -355,8 +393,7 @@ async def test_seats_of_a_lapsed_hold_are_had_at_once(engine: Engine, wire: Wire
     third = await opened(engine, event, [1, 2, 3])
     assert (await engine.seats.claim(third, ANN, [seat(event, 0)])).outcome is Outcome.CLAIMED
     for booking in (first, second):
-        swept = await engine.bookings.expire(*split_booking_id(booking))
-        assert swept == Answer(Outcome.KEPT, ("expired",))
+        assert await engine.bookings.expire(*split_booking_id(booking)) == EXPIRED_BEFORE
     assert await violations(wire, event) == []
 
 
@@ -408,6 +445,23 @@ async def told(wire: Wire, event: EventId) -> dict[str, int]:
         if fields[3] == str(event).encode() and fields[5]:
             counts[fields[1].decode()] = counts.get(fields[1].decode(), 0) + 1
     return counts
+
+
+async def test_the_sweeper_outlives_an_absent_redis(
+    apart: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "INTERVAL_S", 0.001)
+    engine = await prepared(apart)
+    event = await make_event(engine, terms=FLEETING)
+    booking = await opened(engine, event, [0])
+    sweeping = asyncio.create_task(Engine(Absent(apart, calls=200)).sweeper.run())
+    async with asyncio.timeout(PATIENCE_S):
+        while await free_seats(engine, event) < 10:  # noqa: ASYNC110  # Redis tells nobody.
+            await asyncio.sleep(0.001)
+    assert not sweeping.done()
+    sweeping.cancel()
+    await asyncio.wait([sweeping])
+    assert await engine.bookings.expire(*split_booking_id(booking)) == EXPIRED_BEFORE
 
 
 # What is long over.
@@ -599,6 +653,7 @@ async def test_reset_under_a_sale_leaves_order(apart: Wire) -> None:
     for event, journal in journals.items():
         assert await violations(apart, event, journal) == []
 
+    await other.reset.run(GUEST)
     before = await opened(engine, seeded, [0])
     await other.reset.run(GUEST)
     assert await free_seats(engine, seeded) == 6

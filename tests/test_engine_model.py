@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -53,6 +53,7 @@ T = TypeVar("T")
 COMMON = settings(
     deadline=None,
     print_blob=True,
+    phases=[Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 PROFILES = {
@@ -61,6 +62,9 @@ PROFILES = {
 }
 DATABASE = 7
 """On real servers this test has a database to itself: what it sweeps and resets is its own."""
+
+PATIENCE_S = 60.0
+"""A machine that is busy with other things must not look like a lost reply."""
 
 EVENTS_MAX = 3
 SEATS_SHOWN = 100
@@ -157,7 +161,7 @@ class EngineMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.wire = open_wire(self.url)
+        self.wire = open_wire(self.url, deadline_s=PATIENCE_S)
         self.run(self.wire.start())
         self.engine = Engine(self.wire)
         self.run(self.engine.prepare())
@@ -428,6 +432,22 @@ class EngineMachine(RuleBasedStateMachine):
             self.sweep()
         elif then == "expire":
             self._expire(booking)
+
+    @rule(whose=of("choosing", "paying"), seats=some, nth=st.integers(0, 3))
+    def come_too_late(self, whose: Whose, seats: Pick, nth: int) -> None:
+        """Its owner still wants something of a booking that nobody has swept up yet."""
+        booking = self.model.find(self.booking(whose))
+        if booking is None or not booking.unfinished:
+            return
+        if not booking.lapsed:
+            self.end_hold(booking)
+        event, _ = split_booking_id(booking.id)
+        engine, model, id_, user = self.engine, self.model, booking.id, booking.user
+        self.tell(engine.seats.claim, model.claim, id_, user, self.pick(event, seats))
+        for index in list(booking.seats)[nth:]:
+            self.tell(engine.seats.release, model.release, seat_id(event, index), user)
+        self.tell(engine.bookings.begin_payment, model.begin_payment, id_, user)
+        self.tell(engine.bookings.cancel, model.cancel, id_, user)
 
     def end_hold(self, booking: ModelBooking) -> None:
         """What a script finds when the time is over: no hold, and a deadline in the past."""

@@ -19,9 +19,9 @@ from redis.exceptions import RedisError
 from billetter import server
 from billetter.server import StartError, listen
 from billetter.settings import Settings
+from billetter.testing import Binary, RedisServer
 from billetter.wire.topology import inspect
 from tests.processes import WAIT_S_MAX, Process, alive, eventually, free_port, short_directory
-from tests.servers import Binary, RedisServer
 
 WORKER, REDIS = "billetter.worker", "redis-server"
 

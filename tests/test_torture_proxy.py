@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.torture.proxy import Fault, Proxy, end_of, names, taken, words
+from billetter.testing import RedisServer
 from billetter.wire.errors import ReplyLost, WireError
 from billetter.wire.topology import Wire, open_wire
-from tests.servers import RedisServer
 
 DEADLINE_S = 0.3
 DROPPED = [Fault.DROP_REPLY, Fault.CUT_REPLY]

@@ -6,13 +6,12 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from billetter.api import bookings, events, payments, replies, seats, system
 from billetter.api.endpoint import Endpoint, Services, respond
-from billetter.api.middleware import RequestId
+from billetter.api.middleware import Admission, RequestId
 
 ID_DIGITS_MAX = 16
 MODULES = (events, bookings, seats, payments, system)
@@ -59,14 +58,13 @@ async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(replies.PATH_NOT_FOUND, send)
 
 
-def build(services: Services, lifespan: Lifespan[Any]) -> ASGIApp:
-    """The API as an ASGI application."""
+def build(services: Services, lifespan: Lifespan[Any], requests_max: int) -> ASGIApp:
+    """The API as an ASGI application; requests_max: under way at once."""
     by_path = groupby(sorted(ENDPOINTS, key=attrgetter("path")), key=attrgetter("path"))
     app = Starlette(
         routes=[Route(path, Resource(list(group), services)) for path, group in by_path],
-        middleware=[Middleware(RequestId)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.router.default = not_found
-    return app
+    return RequestId(Admission(app, requests_max))

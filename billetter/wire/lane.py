@@ -3,7 +3,8 @@
 Calls made in the same turn of the event loop leave in one write; Redis answers in order, so replies
 are matched by position. Sentences a lane keeps, whatever happens to the connection:
 
-- A call ends within its deadline, and at most `in_flight_max` are under way.
+- A call ends within its deadline, within twice that while Redis goes on answering others, and at
+  most `in_flight_max` are under way.
 - A call is sent at most twice, the second time because the connection was lost before its reply;
   callers make sure that running it twice is harmless.
 - Without a reply, a call that was never sent ends as NotRun and one that was sent as ReplyLost.
@@ -26,8 +27,7 @@ Connect: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object
 SENDS_MAX = 2
 PAUSE_S_MIN = 0.010
 PAUSE_S_MAX = 0.250
-LATE_S = 0.05
-"""A timer that is later than this tells of a busy process, not of a slow Redis."""
+LOOK_S = 0.05  # Between two looks at a connection that is late.
 
 # The stub of hiredis asks for a tuple of one.
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
@@ -53,11 +53,10 @@ class _Call:
 class _Link(asyncio.Protocol):
     """One connection of a lane, from its opening to its loss; `greeting` is what it sends first."""
 
-    __slots__ = ("_greeting", "_lane", "_paused", "_reader", "_transport", "closed", "sent")
-
     def __init__(self, lane: "Lane", greeting: Sequence[_Call]) -> None:
         self.sent: deque[_Call] = deque()
         self.closed = asyncio.Event()
+        self.heard_at, self.looked = -math.inf, False
         self._greeting = greeting
         self._lane = lane
         self._paused = False
@@ -106,6 +105,7 @@ class _Link(asyncio.Protocol):
         self._lane._flush()
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at, self.looked = self._lane._loop.time(), False
         gets, next_call = self._reader.gets, self.sent.popleft
         try:
             self._reader.feed(data)
@@ -153,7 +153,6 @@ class Lane:
         self._waiting: deque[_Call] = deque()
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None
-        self._spared = False
 
     @property
     def connected(self) -> bool:
@@ -214,7 +213,7 @@ class Lane:
             self._flush_due = True
             self._loop.call_soon(self._flush)
         if self._timer is None:
-            self._watch(deadline)
+            self._timer = self._loop.call_at(deadline, self._expire)
         return call.future
 
     def _flush(self) -> None:
@@ -225,27 +224,27 @@ class Lane:
             self._waiting.clear()
             link.send(calls)
 
-    def _watch(self, until: float) -> None:
-        self._timer = self._loop.call_at(until, self._expire, until)
+    def _expire(self) -> None:
+        """Fail what is past its deadline; every call has the same, so the oldest come first.
 
-    def _expire(self, until: float) -> None:
-        """Fail what is past its deadline; every call has the same, so the oldest come first."""
+        The clock of a busy process runs against Redis: so what waits is sent first, and a
+        connection is given up only at a second look, after Redis was silent for that long or the
+        oldest call had its time twice.
+        """
         self._timer = None
         now, link = self._loop.time(), self._link
-        if link is not None and now - until > LATE_S and not self._spared:
-            # It is this process that was busy: first send what waits, and read what has come.
-            self._spared = True
+        if link is not None:
             self._flush()
-            self._watch(2 * now - until)
-            return
-        self._spared = False
-        if link is not None and link.sent and link.sent[0].deadline <= now:
-            link.drop()
+            deadline = link.sent[0].deadline if link.sent else math.inf
+            if max(deadline, min(link.heard_at, deadline) + self._deadline_s) <= now:
+                if link.looked:
+                    link.drop()
+                link.looked = True  # Timers run before reading: what has arrived comes next.
         while self._waiting and self._waiting[0].deadline <= now:
             self._waiting.popleft().fail(f"no reply within {self._deadline_s} s")
         oldest = link.sent if link is not None and link.sent else self._waiting
         if oldest:
-            self._watch(oldest[0].deadline)
+            self._timer = self._loop.call_at(max(oldest[0].deadline, now + LOOK_S), self._expire)
 
     def _lost(self, link: _Link) -> None:
         """Take back what was sent over `link`; harmless when that was done before."""

@@ -42,7 +42,7 @@ class ServerFacts:
 
     version: of Valkey where `valkey`, else of Redis, like (7, 0, 15).
     durability: what an acknowledged write survives: "fsync" a power cut; "everysec" the end of the
-        process, a power cut less one second; "memory" neither.
+        process (unless the disk lags behind), a power cut less a second or two; "memory" neither.
     policy: its maxmemory-policy, None where it does not tell.
     script_flags: scripts may begin with a line like "#!lua flags=no-writes".
     address: its URL without user and password.

@@ -12,6 +12,7 @@ from billetter.domain.ids import EventId, SeatIndex, seat_id, split_booking_id
 from billetter.engine import keys
 from billetter.wire.topology import Wire
 from tests.crowd import Address
+from tests.invariants import violations
 
 PATIENCE_S = 20.0
 """How long a test waits for what will happen; only a failing test ever waits that long."""
@@ -185,10 +186,14 @@ class Api:
     # Behind the API.
 
     async def redis(self, *command: str | bytes | int) -> Any:
+        return await (await self._look()).call(*command)
+
+    async def _look(self) -> Wire:
+        """The wire to Redis; started late, as a test may want Redis to be away before."""
         if not self._looking:
             await self._wire.start()
             self._looking = True
-        return await self._wire.call(*command)
+        return self._wire
 
     async def now_ms(self) -> int:
         """What the clock of Redis says, in ms since 1970."""
@@ -213,6 +218,10 @@ class Api:
         """Make the booking somebody else's."""
         event, number = split_booking_id(booking)
         await self.redis("HSET", keys.of_event(event).booking(number), "user", "a:7")
+
+    async def broken_rules(self, event: int) -> list[str]:
+        """What must never be, and is, in the keys of an event that nobody changes now."""
+        return await violations(await self._look(), EventId(event))
 
     async def journal(self, event: int, what: str) -> list[dict[str, str]]:
         """The journal's entries of one kind for one event, the oldest first."""

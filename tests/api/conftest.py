@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from billetter.testing import Binary, RedisServer
 from tests.api.client import Api
 from tests.api.serving import serving
-from tests.servers import Binary, RedisServer
 
 
 @pytest.fixture(scope="session", autouse=True)

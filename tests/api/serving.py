@@ -35,11 +35,14 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The app on the Redis at `url`, with a free port; the sweeper is off unless asked for."""
-    app = create_app(Settings(**{"sweep": False, **settings}), url)
+    chosen = Settings(**{"sweep": False, **settings})
+    app = create_app(chosen, url)
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=limited(Limits(16_384, 10, 20)),
+        http=limited(
+            Limits(chosen.connections_max, chosen.header_timeout_s, chosen.body_timeout_s)
+        ),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -7,6 +7,7 @@ import pytest
 
 from billetter.domain.ids import EventId
 from billetter.engine import keys
+from billetter.testing import RedisServer
 from tests.api.client import (
     AWAITING,
     CANCELLED,
@@ -22,7 +23,6 @@ from tests.api.client import (
 )
 from tests.api.serving import serving
 from tests.crowd import gathered
-from tests.servers import RedisServer
 
 
 async def test_opening_a_booking(any_api: Api) -> None:

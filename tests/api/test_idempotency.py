@@ -8,10 +8,10 @@ import httpx
 import orjson
 import pytest
 
+from billetter.testing import RedisServer
 from tests.api.client import NOT_SELECTED, Api, eventually, granted, refused, seat_of
 from tests.api.serving import serving
 from tests.crowd import gathered
-from tests.servers import RedisServer
 
 Request = tuple[str, str, dict[str, Any]]
 DAY_MS = 86_400_000

@@ -212,6 +212,7 @@ async def test_success_and_failure_at_once(api: Api) -> None:
         shown = await api.shown(booking)
         assert (shown["status"], shown["refund"]) in [("confirmed", None), ("cancelled", "due")]
         assert (await api.state(seat_of(event, index)) == "SOLD") == (shown["refund"] is None)
+    assert await api.broken_rules(event) == []
 
 
 @pytest.mark.parametrize("status", SUCCESSES)

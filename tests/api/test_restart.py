@@ -5,10 +5,10 @@ import contextlib
 
 import pytest
 
+from billetter.testing import RedisServer
 from tests.api.client import Api, eventually, granted, seat_of
 from tests.api.serving import looking_at, process
 from tests.crowd import Connection, gathered
-from tests.servers import RedisServer
 
 SELLERS = 20
 ENOUGH = 60
@@ -80,6 +80,7 @@ async def test_restart_in_the_middle_of_a_sale(
         assert await api.analytics(quiet) == numbers
         found = await api.all_seats(busy, status="SOLD")
         assert sold <= {seat["id"] for seat in found}
+        assert await api.broken_rules(busy) == await api.broken_rules(quiet) == []
         assert granted(await api.succeed(paying)) == "OK"
         assert granted(await api.pay(selected))
 

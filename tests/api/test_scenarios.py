@@ -117,6 +117,7 @@ async def test_crowds_for_overlapping_seats(api: Api) -> None:
     assert 1 <= len(opened) <= 3
     assert (await api.analytics(event))["reserved_seats"] == len(held)
     assert {answer.status_code for answer in answers} <= {201, 419}
+    assert await api.broken_rules(event) == []
 
 
 async def test_one_seat_goes_from_hand_to_hand(api: Api) -> None:
@@ -141,3 +142,4 @@ async def test_one_seat_goes_from_hand_to_hand(api: Api) -> None:
     assert await asyncio.gather(*(try_hard() for _ in range(8))) == [10] * 8
     assert await api.state(seat) == "FREE"
     assert len(await api.journal(event, "claimed")) == 80
+    assert await api.broken_rules(event) == []

@@ -8,9 +8,9 @@ import pytest
 from billetter.domain.ids import UserId
 from billetter.domain.outcome import Unavailable
 from billetter.engine import keys, scripts
+from billetter.testing import RedisServer
 from billetter.wire.topology import open_wire
 from tests.lua.stage import ANN, BOB, ONCE_MS, Reply, Stage
-from tests.servers import RedisServer
 
 Start = Callable[[Stage], Awaitable[object]]
 Call = Callable[[Stage], Awaitable[Reply]]

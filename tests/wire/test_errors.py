@@ -2,9 +2,9 @@
 
 import pytest
 
+from billetter.testing import RedisServer
 from billetter.wire.errors import NotRun, Rejected, WireError, refusal
 from billetter.wire.topology import Wire, open_wire
-from tests.servers import RedisServer
 
 SET = "\n\nreturn redis.call('SET', KEYS[1], 'x')"
 IN_SCRIPT = "ERR Error running script (call to f_9e1f41): @user_script:8: "

@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 import uvloop
 
+from billetter.testing import RedisServer
 from billetter.wire.errors import NotRun, Rejected, ReplyLost
 from billetter.wire.lane import Lane
 from billetter.wire.topology import Wire, open_wire
-from tests.servers import RedisServer
 from tests.wire.stub import until
 
 

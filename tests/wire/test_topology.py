@@ -8,11 +8,11 @@ from typing import Literal, cast
 
 import pytest
 
+from billetter.testing import Binary, RedisServer
 from billetter.wire.errors import NotRun, Rejected
 from billetter.wire.fake import FakeLane
 from billetter.wire.lane import Lane
 from billetter.wire.topology import ServerFacts, inspect, objection, open_wire
-from tests.servers import Binary, RedisServer
 from tests.wire.stub import StubServer, until
 
 # Self-signed, for localhost and 127.0.0.1, valid for a hundred years.
