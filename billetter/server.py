@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import ipaddress
 import logging
+import os
 import pickle
 import signal
 import socket
@@ -207,8 +208,10 @@ class _Parent:
         ends = [asyncio.create_task(worker.ended()) for worker in self._workers]
         for sign in (signal.SIGTERM, signal.SIGKILL):
             for worker in self._workers:
-                with contextlib.suppress(ProcessLookupError):
-                    worker.process.send_signal(sign)
+                # Not Process.send_signal: it may collect the exit code that asyncio waits for.
+                if worker.process.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(worker.process.pid, sign)
             if ends:
                 await asyncio.wait(ends, timeout=self._settings.shutdown_s + KILL_AFTER_S)
 

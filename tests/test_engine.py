@@ -380,21 +380,22 @@ async def test_ready_says_whether_redis_answers(any_url: str) -> None:
 # Holds that lapse by themselves.
 
 
-async def test_seats_of_a_lapsed_hold_are_had_at_once(engine: Engine, wire: Wire) -> None:
+async def test_seats_of_a_lapsed_hold_are_had_at_once(apart: Wire) -> None:
+    engine = await prepared(apart)
     event = await make_event(engine, terms=FLEETING)
     first = await opened(engine, event, [0, 1])
     second = await opened(engine, event, [2])
-    await all_due(wire, keys.of_event(event).deadlines)
+    await all_due(apart, keys.of_event(event).deadlines)
     lapsed = await engine.bookings.get(first)
     assert lapsed is not None
     assert (lapsed.status, lapsed.seats) == (Status.EXPIRED, ())
 
-    await wire.call("HSET", keys.of_event(event).event, "hold_ms", TERMS.hold_ms)
+    await apart.call("HSET", keys.of_event(event).event, "hold_ms", TERMS.hold_ms)
     third = await opened(engine, event, [1, 2, 3])
     assert (await engine.seats.claim(third, ANN, [seat(event, 0)])).outcome is Outcome.CLAIMED
     for booking in (first, second):
         assert await engine.bookings.expire(*split_booking_id(booking)) == EXPIRED_BEFORE
-    assert await violations(wire, event) == []
+    assert await violations(apart, event) == []
 
 
 async def test_a_sweep_takes_all_partitions_and_long_queues(apart: Wire) -> None:
