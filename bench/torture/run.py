@@ -12,12 +12,16 @@ from billetter.wire.topology import open_wire
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number a torture measured. bar: what it must be, in words; ok: whether it is."""
+    """One number a torture measured. bar: what it must be, in words; ok: whether it is.
+
+    speed: the bar is about time, which a busy machine may miss without anything being wrong.
+    """
 
     name: str
     value: str
     bar: str = ""
     ok: bool = True
+    speed: bool = False
 
 
 @dataclass(slots=True)

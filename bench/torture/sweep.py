@@ -63,7 +63,13 @@ def _told(who: str, swept: Swept) -> list[Figure]:
     bar = f"≥ {SEATS_PER_S_MIN:,} a second"
     return [
         Figure(f"{who}: holds, seats", f"{swept.bookings:,}, {swept.seats:,}"),
-        Figure(f"{who}: seats returned", f"{rate:,.0f} a second", bar, rate >= SEATS_PER_S_MIN),
+        Figure(
+            f"{who}: seats returned",
+            f"{rate:,.0f} a second",
+            bar,
+            rate >= SEATS_PER_S_MIN,
+            speed=True,
+        ),
         Figure(f"{who}: all after", f"{swept.seconds:.2f} s"),
         Figure(f"{who}: claims before", f"p50 {usual:.1f} ms, p99 {_p99(swept.before):.1f} ms"),
         Figure(f"{who}: claims meanwhile", f"{len(swept.during):,}, p99 {slow:.1f} ms"),
@@ -72,6 +78,7 @@ def _told(who: str, swept: Swept) -> list[Figure]:
             f"{delay:.1f} ms",
             f"≤ {DELAY_MS_MAX} ms",
             delay <= DELAY_MS_MAX and bool(swept.during),
+            speed=True,
         ),
         Figure(f"{who}: holds ended once", str(once), "True", once),
     ]
