@@ -125,14 +125,14 @@ async def _workload(redis: RedisServer, chance: Random, operations: int, *, faul
 
 
 async def _trouble(redis: RedisServer, engine: Engine, chance: Random, log: Log) -> None:
-    """Stop Redis for about as long as a call may take, or cut every connection but this one."""
+    """Stop Redis, mostly for longer than a call may take, or cut all connections but this one."""
     while True:
         await asyncio.sleep(chance.uniform(0, 2 * FAULT_S))
         log.faults += 1
         if chance.random() < 0.5:
             os.kill(redis.pid, signal.SIGSTOP)
             try:
-                await asyncio.sleep(chance.uniform(0.5, 2) * DEADLINE_S)
+                await asyncio.sleep(chance.uniform(0.5, 6) * DEADLINE_S)
             finally:
                 os.kill(redis.pid, signal.SIGCONT)
         else:
