@@ -14,9 +14,13 @@ end
 
 if not first then
   redis.call('HSET', KEYS[1], 'fingerprint', fingerprint)
-  redis.call('PEXPIRE', KEYS[1], ttl_ms)
 end
 if candidate ~= '' then
   redis.call('HSETNX', KEYS[1], 'id', candidate)
 end
-return {'RESERVED', redis.call('HGET', KEYS[1], 'id') or ''}
+local id = redis.call('HGET', KEYS[1], 'id') or ''
+-- Last: if the time is over by now, Redis deletes the key, and a later write would stay for ever.
+if not first then
+  redis.call('PEXPIRE', KEYS[1], ttl_ms)
+end
+return {'RESERVED', id}

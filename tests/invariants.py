@@ -31,6 +31,8 @@ class SeatMap:
 
     holders: dict[int, int] = field(default_factory=dict)
     sold: set[int] = field(default_factory=set)
+    owed: set[int] = field(default_factory=set)
+    """Bookings for which a refund is due."""
     odd: list[str] = field(default_factory=list)
 
     def apply(self, entry: Hash) -> None:
@@ -47,7 +49,12 @@ class SeatMap:
             case "released" | "cancelled" | "expired" | "discarded":
                 self._expect(entry, indexes, {number})
                 self._free(indexes, of_sold=entry["what"] == "discarded")
-            case "payment_begun" | "refund_due" | "payment_note" | "forgotten":
+                self.owed -= {number} if entry["what"] == "discarded" else set()
+            case "refund_due":
+                if number in self.owed:
+                    self.odd.append(f"a refund to {number} is due twice")
+                self.owed.add(number)
+            case "payment_begun" | "payment_note" | "forgotten":
                 pass
             case unknown:
                 self.odd.append(f"nobody knows what {unknown} means")
@@ -219,6 +226,9 @@ def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]
     yield from told.odd
     if told.holders != facts.holders or told.holders.keys() != facts.taken:
         yield f"the journal gives {told.holders}, Redis {facts.holders}, {facts.taken}"
+    owed = {number for number, each in facts.bookings.items() if each.fields.get("refund")}
+    if told.owed != owed:
+        yield f"the journal owes {told.owed}, bookings {owed}"
     if told.sold != facts.sold:
         yield f"the journal sells {told.sold}, Redis {facts.sold}"
 

@@ -279,6 +279,21 @@ async def test_few_events_are_remembered(
     ]
 
 
+async def test_who_asks_goes_before_what_for(engine: Engine) -> None:
+    event, other = await make_event(engine), await make_event(engine)
+    booking = await opened(engine, event)
+    for wanted, reason in (
+        (seat(event, 10), Outcome.NO_SEAT),
+        (seat(EventId(other + 1_000), 0), Outcome.NO_SEAT),
+        (seat(other, 0), Outcome.WRONG_EVENT),
+    ):
+        assert await engine.seats.claim(booking, ANN, [wanted]) == Answer(reason)
+        answer = await engine.seats.claim(booking, BOB, [wanted])
+        assert answer == Answer(Outcome.NOT_YOURS)
+        answer = await engine.seats.claim(BookingId(booking + 1), ANN, [wanted])
+        assert answer == Answer(Outcome.NO_BOOKING)
+
+
 # Many at once.
 
 

@@ -279,7 +279,13 @@ class EngineMachine(RuleBasedStateMachine):
             self.sweep()
         if rival != "none":
             self.rival(self.event(nth), wanted, rival)
-        self.tell(self.engine.bookings.confirm, self.model.confirm, paid.id, sending=sending)
+        confirm, expected = self.engine.bookings.confirm, self.model.confirm
+        self.tell(confirm, expected, paid.id, sending=sending)
+        if rival == "holds":
+            # Its seats become free, but what is owed stays owed.
+            self.tell(self.engine.bookings.fail, self.model.fail, self.opened[-1])
+            self.tell(confirm, expected, paid.id, sending=sending)
+            self.tell(self.engine.bookings.fail, self.model.fail, paid.id)
 
     def rival(self, event: EventId, seats: Sequence[SeatId], then: str) -> None:
         said = self.tell(self.engine.bookings.open, self.model.open, event, USERS[1], seats)

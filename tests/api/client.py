@@ -203,8 +203,9 @@ class Api:
     async def a_moment_later(self) -> None:
         """Return when the clock of Redis has moved on."""
         began = await self.now_ms()
-        while await self.now_ms() <= began + 1:
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.now_ms() <= began + 1:
+                pass
 
     async def lapse(self, booking: int) -> None:
         """Let the hold of a booking end now, as time would."""

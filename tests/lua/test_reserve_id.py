@@ -1,10 +1,12 @@
 """reserve_id: an Idempotency-Key belongs to the first request that used it."""
 
+import asyncio
+
 import pytest
 
 from billetter.domain.ids import UserId
 from billetter.engine import keys
-from tests.lua.stage import ONCE_MS, Reply, Stage
+from tests.lua.stage import LAPSE_S_MAX, ONCE_MS, Reply, Stage
 
 
 class Request:
@@ -62,8 +64,15 @@ async def test_a_candidate_may_come_later_and_does_not_prolong_the_key(request_:
     assert 0 < await request_.stage.command("PTTL", request_.key) <= ONCE_MS
 
 
+async def test_a_key_whose_time_is_over_at_once_leaves_nothing(request_: Request) -> None:
+    # Redis deletes what it is told to keep until now: what a script writes after that would stay.
+    assert await request_.reserve("a", "7", ttl_ms=0) == ["RESERVED", "7"]
+    assert await request_.kept() == []
+
+
 async def test_after_its_time_the_key_is_anybodys(request_: Request) -> None:
     await request_.reserve("a", "7", ttl_ms=1)
-    while await request_.stage.command("EXISTS", request_.key):
-        pass
+    async with asyncio.timeout(LAPSE_S_MAX):
+        while await request_.stage.command("EXISTS", request_.key):
+            pass
     assert await request_.reserve("b") == ["RESERVED", ""]
