@@ -4,15 +4,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import Any, cast
 
+from pydantic import SecretStr
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from billetter import api
-from billetter.access.principal import OpenDoor
-from billetter.api.endpoint import Services
+from billetter.access.doorkeeper import AccountsDoor
+from billetter.access.passwords import Passwords
+from billetter.access.registry import Registry
+from billetter.access.tokens import AccessTokens
+from billetter.api.accesslog import AccessLog, open_log
+from billetter.api.call import Services
+from billetter.api.hardening import across_origins
+from billetter.api.limits import LoginGuard
 from billetter.demo import seed
+from billetter.domain.network import parse_networks, parse_origins
 from billetter.domain.outcome import EngineError, Unavailable
+from billetter.domain.policy import parse_policies
 from billetter.engine import Engine, Retention
 from billetter.settings import Settings
 from billetter.wire.errors import NotRun
@@ -31,13 +41,6 @@ def create_app(settings: Settings, redis_url: str) -> ASGIApp:
         in_flight_max=settings.in_flight_max,
     )
     engine = Engine(wire, _retention(settings))
-    services = Services(
-        engine,
-        OpenDoor(),
-        hold_ms=settings.hold_s * 1000,
-        payment_ms=settings.payment_s * 1000,
-        payment_url=settings.payment_url,
-    )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
@@ -47,7 +50,46 @@ def create_app(settings: Settings, redis_url: str) -> ASGIApp:
             yield
         await wire.close()
 
-    return api.build(services, lifespan, settings.requests_max)
+    services = _services(settings, engine)
+    return _outside(settings, api.build(services, lifespan, settings.requests_max))
+
+
+def _services(settings: Settings, engine: Engine) -> Services:
+    policies = parse_policies(settings.rate_limits)
+    guard = LoginGuard(policies, engine.limits)
+    registry = Registry(engine.accounts, Passwords(), guard)
+    tokens = AccessTokens(_bytes(settings.secret), settings.token_s)
+    guests = settings.auth == "open"
+    return Services(
+        engine,
+        AccountsDoor(engine.accounts, registry, tokens, guests=guests),
+        registry,
+        tokens,
+        guests,
+        policies,
+        hold_ms=settings.hold_s * 1000,
+        payment_ms=settings.payment_s * 1000,
+        payment_url=settings.payment_url,
+        payment_secret=_bytes(settings.payment_secret) if settings.payment_secret else None,
+    )
+
+
+def _bytes(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().encode()
+
+
+def _outside(settings: Settings, app: ASGIApp) -> ASGIApp:
+    """What an operator may put around the API; nothing by default, as each costs a little."""
+    app = across_origins(app, parse_origins(settings.cors_origins or ""))
+    if settings.access_log:
+        open_log()
+        app = AccessLog(app)
+    if settings.trusted_proxies:
+        proxied: Any = ProxyHeadersMiddleware(
+            cast(Any, app), list(parse_networks(settings.trusted_proxies))
+        )
+        return cast(ASGIApp, proxied)
+    return app
 
 
 def _retention(settings: Settings) -> Retention:

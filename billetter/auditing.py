@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, TextIO
-from urllib.parse import quote
 
 from billetter.domain.outcome import EngineError
-from billetter.engine import FORMAT, Engine, keys
 from billetter.engine.audit import Report, Violation
-from billetter.wire.embedded import EmbeddedError, EmbeddedRedis, find_server, socket_of
-from billetter.wire.errors import WireError
-from billetter.wire.topology import inspect, objection, open_wire
+from billetter.visiting import VisitError, stoppable, visited
+from billetter.wire.embedded import EmbeddedError
 
 CLEAN: Final = 0
 VIOLATED: Final = 1
@@ -24,15 +20,9 @@ WRONG: Final = 2
 """Exit codes: all is right, something is not, nothing could be looked at."""
 NAMED_MAX: Final = 20
 """Violations named one by one; of the others, how many there are."""
-DEADLINE_S: Final = 10.0
-"""Seconds that one call may take; a busy Redis answers an audit late."""
 BAR_WIDTH: Final = 30
 BAR_EVENTS_MIN: Final = 10
 BAR_EVERY_S: Final = 0.1
-
-
-class AuditError(Exception):
-    """There is nothing to look at. The message is one sentence for the operator."""
 
 
 def run(url: str | None, data: Path, repair: bool, as_json: bool) -> int:
@@ -41,8 +31,8 @@ def run(url: str | None, data: Path, repair: bool, as_json: bool) -> int:
     Where no server runs for `data`, one is started and ended again. Returns the exit code.
     """
     try:
-        report = asyncio.run(_stoppable(_audit(url, data, repair)))
-    except (AuditError, EmbeddedError, EngineError) as error:
+        report = asyncio.run(stoppable(_audit(url, data, repair)))
+    except (VisitError, EmbeddedError, EngineError) as error:
         print(f"billetter: {error}", file=sys.stderr)
         return WRONG
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -52,71 +42,10 @@ def run(url: str | None, data: Path, repair: bool, as_json: bool) -> int:
     return CLEAN if report.clean else VIOLATED
 
 
-async def _stoppable(work: Awaitable[Report]) -> Report:
-    """SIGTERM ends the work as Ctrl-C does, so that a Redis that was started ends with it."""
-    task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
 async def _audit(url: str | None, data: Path, repair: bool) -> Report:
-    if url:
-        return await _audit_at(url, repair)
-    if running := await _running(data):
-        return await _audit_at(running, repair)
-    binary = find_server(data)
-    if binary is None:
-        raise AuditError(f"no redis-server was found that could read {data}.")
-    redis = EmbeddedRedis(data, binary)
-    try:
-        await redis.start()
-        return await _audit_at(redis.url, repair)
-    finally:
-        await redis.stop()
-
-
-async def _running(data: Path) -> str | None:
-    """The address of the Redis that runs for `data`, None if none does. AuditError: no data."""
-    try:
-        if not any((data / name).exists() for name in ("appendonlydir", "appendonly.aof")):
-            raise AuditError(f"{data} (--data, BILLETTER_DATA) holds nothing that Billetter keeps.")
-        url = f"unix://{quote(str(socket_of(data)))}"
-        await inspect(url)
-    except (OSError, WireError):
-        return None
-    return url
-
-
-async def _audit_at(url: str, repair: bool) -> Report:
-    try:
-        facts = await inspect(url)
-    except ValueError as error:
-        raise AuditError(f"--redis-url (BILLETTER_REDIS_URL): {error}") from None
-    except WireError as error:
-        raise AuditError(f"the Redis to audit cannot be reached or used: {error}.") from None
-    # What it throws away when its memory is full does not keep anybody from looking.
-    if reason := objection(replace(facts, policy=None)):
-        raise AuditError(reason)
-    wire = open_wire(url, deadline_s=DEADLINE_S)
-    try:
-        await wire.start()
-        engine = Engine(wire)
-        await _check_format(engine)
+    async with visited(url, data) as engine:
         with _Bar(sys.stderr) as bar:
             return await engine.audit.run(repair=repair, progress=bar.show)
-    except WireError as error:
-        raise AuditError(f"the Redis to audit cannot be reached or used: {error}.") from None
-    finally:
-        await wire.close()
-
-
-async def _check_format(engine: Engine) -> None:
-    """AuditError if another Billetter set this Redis up. Unlike `prepare` it writes nothing."""
-    for field, needed in (("format", FORMAT), ("partitions", keys.PARTITIONS)):
-        found = await engine.store.command("HGET", keys.META, field, reads=True)
-        if found is not None and int(found) != needed:
-            told = f"{field} {int(found)}, this Billetter needs {needed}"
-            raise AuditError(f"this Redis was set up with {told}.")
 
 
 class _Bar:

@@ -5,11 +5,12 @@ import ipaddress
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from billetter import __version__, auditing
+from billetter import __version__, auditing, users
 from billetter.server import INSTALL, Running, StartError, run
 from billetter.settings import Settings
 from billetter.wire.topology import ServerFacts
@@ -28,7 +29,8 @@ examples:
   billetter serve --redis-url redis://10.0.0.5  use a Redis that is running
   billetter serve --workers 4 --port 8080       four processes on one port
   billetter serve --help                        every setting
-  billetter audit --data /var/lib/billetter     prove that no seat is sold twice or lost"""
+  billetter audit --data /var/lib/billetter     prove that no seat is sold twice or lost
+  billetter users --help                        make, change, list and erase accounts"""
 
 VALUES: Final = {
     "host": "ADDRESS",
@@ -58,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if command == "audit":
             return _audit(asked)
+        if command == "users":
+            return _users(asked)
         settings = _settings(asked)
         run(settings, lambda running: print(_welcome(settings, running), flush=True))
     except StartError as error:
@@ -88,7 +92,17 @@ def _parser() -> argparse.ArgumentParser:
     for name in SWITCHES:
         serve.add_argument(_flag(name), action="store_true", help=_described(name))
     _add_audit(commands)
+    _add_users(commands)
     return parser
+
+
+def _place(what: str) -> argparse.ArgumentParser:
+    """The options of a command that say on which Redis it works."""
+    place = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    either = place.add_mutually_exclusive_group()
+    either.add_argument("--redis-url", metavar="URL", help=f"the Redis to {what}")
+    either.add_argument("--data", metavar="DIR", help="the embedded one, running or not")
+    return place
 
 
 def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -97,21 +111,38 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="prove on a live Redis that every seat has one owner and nothing is lost",
         description="Look at every event and booking, while sales go on, and name what is wrong."
         " Exit code: 0 all is right, 1 something is not, 2 there was nothing to look at.",
-        argument_default=argparse.SUPPRESS,
+        parents=[_place("look at")],
     )
-    where = audit.add_mutually_exclusive_group()
-    where.add_argument("--redis-url", metavar="URL", help="the Redis to look at")
-    where.add_argument("--data", metavar="DIR", help="the embedded one, running or not")
     repair = "set right what has one right answer (lists, deadlines), and name it"
-    audit.add_argument("--repair", action="store_true", help=repair, default=False)
-    audit.add_argument("--json", action="store_true", help="answer in JSON", default=False)
+    audit.add_argument("--repair", action="store_true", help=repair)
+    audit.add_argument("--json", action="store_true", help="answer in JSON")
+
+
+def _add_users(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    accounts = commands.add_parser(
+        "users",
+        help="make, change, list and erase accounts",
+        description="Make, change, list and erase accounts. Exit code: 0 done, 2 with a reason.",
+        epilog=users.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    users.declare(accounts, _place("work on"))
 
 
 def _audit(asked: dict[str, Any]) -> int:
     repair, as_json = asked.pop("repair"), asked.pop("json")
-    settings = _settings(asked)
-    url = None if "data" in asked else settings.redis_url
-    return auditing.run(url, settings.data, repair, as_json)
+    return auditing.run(*_where(asked), repair, as_json)
+
+
+def _users(asked: dict[str, Any]) -> int:
+    place = {name: asked.pop(name) for name in asked.keys() & {"redis_url", "data"}}
+    return users.run(*_where(place), users.Asked(**asked))
+
+
+def _where(place: dict[str, Any]) -> tuple[str | None, Path]:
+    """The URL of the Redis to work on, if it has one, and the data of the embedded one."""
+    settings = _settings(place)
+    return None if "data" in place else settings.redis_url, settings.data
 
 
 def _described(name: str) -> str:

@@ -73,10 +73,12 @@ def listen(settings: Settings) -> socket.socket:
         raise StartError(f"--host (BILLETTER_HOST) {settings.host!r} is no address.") from None
     # A name such as localhost has both kinds of address, and every client tries IPv4.
     family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    if not settings.allow_public and not ipaddress.ip_address(address[0]).is_loopback:
+    guests = settings.auth == "open" and not settings.allow_public
+    if guests and not ipaddress.ip_address(address[0]).is_loopback:
         raise StartError(
             f"{where} is not a loopback address, and whoever reaches it could act as the shared"
-            " guest: set BILLETTER_ALLOW_PUBLIC=1 if that is meant."
+            " guest: set BILLETTER_AUTH=required, with a BILLETTER_SECRET, or else"
+            " BILLETTER_ALLOW_PUBLIC=1 if that is meant."
         )
     listener = socket.socket(family, kind, protocol)
     try:

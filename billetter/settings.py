@@ -1,12 +1,30 @@
 """Every BILLETTER_* environment variable, with its unit and its default."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from secrets import token_urlsafe
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from billetter.domain.network import parse_networks, parse_origins
+from billetter.domain.policy import parse_policies
+
 Seconds = Annotated[int, Field(ge=1, le=604_800)]
+SECRET_BYTES_MIN = 32
+"""RFC 7518 asks for a key as long as the hash, for HS256."""
+SECRET_KINDS_MIN = 10
+"""Different characters. Of 32 hexadecimal digits at random, one in ten thousand has fewer."""
+MAKE_SECRET = "make one by: openssl rand -hex 32"
+GUESSED_FIRST = re.compile("secret|passw|change.?me|default|example|billetter|0123456789", re.I)
+LISTS: dict[str, Callable[[str], object]] = {
+    "rate_limits": parse_policies,
+    "trusted_proxies": parse_networks,
+    "cors_origins": parse_origins,
+}
+"""Fields that are lists of something, and what reads them."""
 
 
 class Settings(BaseSettings):
@@ -18,8 +36,19 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     allow_public: bool = Field(
         False,
-        description="serve a non-loopback address: everybody who reaches it is the shared guest",
+        description="serve a non-loopback address in open mode: who reaches it is the shared guest",
     )
+    auth: Literal["open", "required"] = Field(
+        "open",
+        description="who brings no credentials: open: is the shared guest; required: gets 401",
+    )
+    secret: SecretStr = Field(
+        None,  # The validator puts a random one in its place.
+        validate_default=True,
+        description="signs access tokens, 32 bytes or more; required mode needs one;"
+        " none: a random one at each start",
+    )
+    token_s: Seconds = Field(3_600, description="seconds an access token is good for")
     workers: int = Field(1, ge=1, le=256, description="worker processes")
     redis_url: str | None = Field(
         None,
@@ -35,6 +64,20 @@ class Settings(BaseSettings):
     payment_url: str | None = Field(
         None,
         description="payment page, with {booking_id} and {amount} filled in; none: no gateway",
+    )
+    payment_secret: SecretStr | None = Field(
+        None,
+        description="what a gateway signs its calls with, 32 bytes or more; none: unsigned",
+    )
+    rate_limits: str = Field(
+        "login=10/1m/ip,login=10/1m/account",
+        description="group=count/window/by, comma-separated; empty: no limits",
+    )
+    trusted_proxies: str | None = Field(
+        None, description="addresses and networks whose X-Forwarded-For is believed"
+    )
+    cors_origins: str | None = Field(
+        None, description="web origins whose pages may call the API; *: all of them"
     )
     keep_ended_s: int = Field(
         604_800, ge=1, description="seconds a cancelled or expired booking is kept"
@@ -67,6 +110,33 @@ class Settings(BaseSettings):
     shutdown_s: int = Field(
         10, ge=1, le=600, description="seconds a worker may take to finish what is in flight"
     )
+
+    @field_validator("secret", mode="before")
+    @classmethod
+    def _is_strong(cls, secret: str | SecretStr | None, info: ValidationInfo) -> str:
+        if secret is None:
+            if info.data.get("auth") == "required":
+                raise ValueError(f"must be set when BILLETTER_AUTH is required; {MAKE_SECRET}")
+            return token_urlsafe(SECRET_BYTES_MIN)
+        text = secret if isinstance(secret, str) else secret.get_secret_value()
+        if len(text.encode()) < SECRET_BYTES_MIN:
+            raise ValueError(f"must have {SECRET_BYTES_MIN} bytes at least; {MAKE_SECRET}")
+        if len(set(text)) < SECRET_KINDS_MIN or GUESSED_FIRST.search(text):
+            raise ValueError(f"can be guessed; {MAKE_SECRET}")
+        return text
+
+    @field_validator("payment_secret")
+    @classmethod
+    def _is_long(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(secret.get_secret_value().encode()) < SECRET_BYTES_MIN:
+            raise ValueError(f"must have {SECRET_BYTES_MIN} bytes at least")
+        return secret
+
+    @field_validator(*LISTS)
+    @classmethod
+    def _can_be_read(cls, text: str | None, info: ValidationInfo) -> str | None:
+        LISTS[info.field_name or ""](text or "")
+        return text
 
     @field_validator("payment_url")
     @classmethod

@@ -9,8 +9,9 @@
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number
   Outcomes, first that applies
         NO_EVENT · NO_BOOKING · NOT_YOURS
-        NO_SEATS                   nothing selected yet
         CLOSED status              confirmed, cancelled or expired
+        NOT_ON_SALE state          the event is cancelled; one that is closed only sells nothing new
+        NO_SEATS                   nothing selected yet
         AWAITING_PAYMENT amount expires_at_ms
   Replay: natural (a payment under way is given again). ]]
 --- @include "lib/booking"
@@ -23,8 +24,8 @@
 local user, event, number = ARGV[2], ARGV[3], ARGV[4]
 
 return once(KEYS[6], ARGV[1], function()
-  local payment_ms = redis.call('HGET', KEYS[1], 'payment_ms')
-  if not payment_ms then
+  local plan = redis.call('HMGET', KEYS[1], 'payment_ms', 'state')
+  if not plan[1] then
     return {'NO_EVENT'}
   end
   local booking = read_booking(KEYS[2], KEYS[3])
@@ -34,21 +35,25 @@ return once(KEYS[6], ARGV[1], function()
   if booking.user ~= user then
     return {'NOT_YOURS'}
   end
+  if not booking.unfinished or booking.status == 'expired' then
+    return {'CLOSED', booking.status}
+  end
+  if plan[2] == 'cancelling' or plan[2] == 'cancelled' then
+    return {'NOT_ON_SALE', plan[2]}
+  end
   if booking.status == 'payment_initiated' then
     return {'AWAITING_PAYMENT', booking.amount, booking.expires}
   end
   if booking.status == 'booked' then
     return {'NO_SEATS'}
   end
-  if booking.status ~= 'seats_selected' then
-    return {'CLOSED', booking.status}
-  end
   local now = now_ms()
   local amount = digits(amount_of(booking.seats))
 
-  local expires = arm_hold(KEYS[3], KEYS[4], event, number, now + tonumber(payment_ms))
+  local expires = arm_hold(KEYS[3], KEYS[4], event, number, now + tonumber(plan[1]))
   redis.call('HSET', KEYS[2], 'status', 'payment_initiated', 'amount', amount,
     'expires', expires, 'updated', digits(now))
+  redis.call('HSETNX', KEYS[1], 'payments', '1')
   journal(KEYS[5], 'payment_begun', event, number, user, booking.seats, amount)
   return {'AWAITING_PAYMENT', amount, expires}
 end)

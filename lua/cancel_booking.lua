@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
---[[ End a booking that is not paid and free its seats: its owner cancels, or its payment failed.
+--[[ End a booking that is not paid and free its seats: its owner cancels, its payment failed, or
+  its event is cancelled.
   KEYS  1 {p07}:event:7:taken      bitmap held or sold
         2 {p07}:event:7:holders    hash   seat index → booking number
         3 {p07}:booking:7:42       hash   the booking
@@ -7,9 +8,10 @@
         5 {p07}:deadlines          zset   when holds end
         6 {p07}:ended              zset   when ended bookings are forgotten
         7 {p07}:journal            stream
-        8 {p07}:once:<digest>      string, TTL  optional
-  ARGV  1 once TTL ms   2 user, or '' when a payment failed   3 event id   4 booking number
-        5 ms to keep it
+        8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        9 {p07}:once:<digest>      string, TTL  optional
+  ARGV  1 once TTL ms   2 user, or '' when it is not its owner who asks   3 event id
+        4 booking number   5 ms to keep it   6 why: '', 'payment_failed' or 'event_cancelled'
   Outcomes, first that applies
         NO_BOOKING · NOT_YOURS · ALREADY_CONFIRMED
         CLOSED status              expired, and it is its owner who asks
@@ -22,9 +24,10 @@
 --- @include "lib/now"
 --- @include "lib/once"
 --- @include "lib/seats"
-local user, event, number, keep_ms = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+--- @include "lib/share"
+local user, event, number, keep_ms, why = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
-return once(KEYS[8], ARGV[1], function()
+return once(KEYS[9], ARGV[1], function()
   local booking = read_booking(KEYS[3], KEYS[4])
   if not booking then
     return {'NO_BOOKING'}
@@ -49,10 +52,12 @@ return once(KEYS[8], ARGV[1], function()
   redis.call('DEL', KEYS[4])
   redis.call('HSET', KEYS[3], 'status', 'cancelled', 'seats', '', 'updated', digits(now),
     'released', booking.seats ~= '' and booking.seats or booking.released)
+  if booking.counted then
+    put_share(KEYS[8], booking.user, number)
+  end
   if not booking.refund then
     redis.call('ZADD', KEYS[6], digits(now + tonumber(keep_ms)), event .. ':' .. number)
   end
-  journal(KEYS[7], 'cancelled', event, number, booking.user, table.concat(indexes, ','),
-    user == '' and 'payment_failed' or '')
+  journal(KEYS[7], 'cancelled', event, number, booking.user, table.concat(indexes, ','), why)
   return {'CANCELLED'}
 end)

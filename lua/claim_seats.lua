@@ -7,25 +7,31 @@
         5 {p07}:hold:7:42          string, TTL  its hold
         6 {p07}:deadlines          zset   when holds end
         7 {p07}:journal            stream
-        8 {p07}:once:<digest>      string, TTL  optional
+        8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        9 {p07}:once:<digest>      string, TTL  optional
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number   5 layout version
         6.. seat index, price, seat index, price …
   Outcomes, first that applies
         NO_EVENT · STALE_LAYOUT version · NO_BOOKING · NOT_YOURS · CLOSED status
+        NOT_ON_SALE state          unless the booking holds all of them already
         NO_SEAT index · SEAT_TAKEN index held_until_ms · LAPSED holders · TOO_MANY max
+        CAP_REACHED cap max        LAPSED where the user's own lapsed bookings reach it
         CLAIMED expires_at_ms
   Replay: natural (seats this booking already holds count as claimed). ]]
 --- @include "lib/booking"
+--- @include "lib/caps"
 --- @include "lib/digits"
 --- @include "lib/hold"
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
+--- @include "lib/share"
 --- @include "lib/take"
 local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
-return once(KEYS[8], ARGV[1], function()
-  local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max')
+return once(KEYS[9], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
+    'state', 'caps')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -46,15 +52,26 @@ return once(KEYS[8], ARGV[1], function()
   local wanted = {unpack(ARGV, 6)}
   local free, refusal, provisional =
     find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), wanted, now)
+  if plan[5] ~= 'on_sale' and (refusal or #free > 0) then
+    return {'NOT_ON_SALE', plan[5]}
+  end
   if refusal then
     return refusal, provisional
   end
   local _, held = string.gsub(booking.seats, ':', ':')
+  if #free == 0 then
+    return {'CLAIMED', booking.expires}
+  end
   if held + #free > tonumber(plan[4]) then
     return {'TOO_MANY', plan[4]}
   end
-  if #free == 0 then
-    return {'CLAIMED', booking.expires}
+  local caps, owned = plan[6], held + #free
+  if caps then
+    refusal, provisional =
+      over_cap(KEYS[8], KEYS[6], event, number, user, caps, owned, false, now)
+    if refusal then
+      return refusal, provisional
+    end
   end
 
   local seats = table.concat(free, ',')
@@ -68,5 +85,9 @@ return once(KEYS[8], ARGV[1], function()
   end
   redis.call('HSET', KEYS[4], 'status', 'seats_selected', 'seats', seats, 'armed', '1',
     'expires', booking.expires, 'updated', digits(now))
+  if caps or booking.counted then
+    redis.call('HSET', KEYS[4], 'counted', '1')
+    put_share(KEYS[8], user, number, ':', owned)
+  end
   return {'CLAIMED', booking.expires}
 end)

@@ -18,6 +18,6 @@ version = digits(time[1] * 1000000 + time[2])
 local created = digits(time[1] * 1000 + math.floor(time[2] / 1000))
 
 redis.call('HSET', KEYS[1], 'version', version, 'state', 'on_sale', 'created', created,
-  'bookings', '0', 'revenue', '0', 'confirmed', '0', unpack(ARGV, 3))
+  'organizer', user,  'bookings', '0', 'revenue', '0', 'confirmed', '0', unpack(ARGV, 3))
 journal(KEYS[2], 'created', event, '', user, '', version)
 return {'CREATED', version}

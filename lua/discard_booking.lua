@@ -9,6 +9,7 @@
         7 {p07}:deadlines          zset   when holds end
         8 {p07}:ended              zset   when ended bookings are forgotten
         9 {p07}:journal            stream
+       10 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
   ARGV  1 event id   2 booking number
   Outcomes, first that applies
         NO_BOOKING
@@ -19,6 +20,7 @@
 --- @include "lib/free"
 --- @include "lib/journal"
 --- @include "lib/seats"
+--- @include "lib/share"
 local event, number = ARGV[1], ARGV[2]
 local member = event .. ':' .. number
 local booking = read_booking(KEYS[5], KEYS[6])
@@ -40,5 +42,8 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
 end
 redis.call('DEL', KEYS[5], KEYS[6])
+if booking.counted then
+  put_share(KEYS[10], booking.user, number)
+end
 journal(KEYS[9], 'discarded', event, number, booking.user, table.concat(indexes, ','), '')
 return {'DISCARDED', booking.user}

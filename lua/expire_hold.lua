@@ -7,6 +7,7 @@
         5 {p07}:deadlines          zset   when holds end
         6 {p07}:ended              zset   when ended bookings are forgotten
         7 {p07}:journal            stream
+        8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
   ARGV  1 event id   2 booking number   3 ms to keep it
   Outcomes, first that applies
         NO_BOOKING · KEPT status   nothing to expire: only a stale deadline is removed
@@ -20,6 +21,7 @@
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/seats"
+--- @include "lib/share"
 local event, number, keep_ms = ARGV[1], ARGV[2], ARGV[3]
 local member = event .. ':' .. number
 local booking = read_booking(KEYS[3], KEYS[4])
@@ -36,6 +38,9 @@ if not booking.unfinished then
 end
 local indexes = indexes_of(booking.seats)
 free_seats(KEYS[1], KEYS[2], indexes)
+if booking.counted then
+  put_share(KEYS[8], booking.user, number)
+end
 journal(KEYS[7], 'expired', event, number, booking.user, table.concat(indexes, ','), '')
 if not booking.armed then
   redis.call('DEL', KEYS[3])

@@ -7,24 +7,29 @@
         5 {p07}:hold:7:42          string, TTL  its hold
         6 {p07}:deadlines          zset   when holds end
         7 {p07}:journal            stream
-        8 {p07}:once:<digest>      string, TTL  optional
+        8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        9 {p07}:once:<digest>      string, TTL  optional
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number   5 layout version
         6.. seat index, price, seat index, price …
   Outcomes, first that applies
-        NO_EVENT · STALE_LAYOUT version · TOO_MANY max
+        NO_EVENT · STALE_LAYOUT version · NOT_ON_SALE state · TOO_MANY max
         NO_SEAT index · SEAT_TAKEN index held_until_ms · LAPSED holders
+        CAP_REACHED cap max        LAPSED where the user's own lapsed bookings reach it
         OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms
   Replay: natural (a booking that exists is given again). ]]
+--- @include "lib/caps"
 --- @include "lib/digits"
 --- @include "lib/hold"
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
+--- @include "lib/share"
 --- @include "lib/take"
 local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
-return once(KEYS[8], ARGV[1], function()
-  local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max')
+return once(KEYS[9], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
+    'state', 'caps')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -35,6 +40,9 @@ return once(KEYS[8], ARGV[1], function()
   if plan[1] ~= version then
     return {'STALE_LAYOUT', plan[1]}, true
   end
+  if plan[5] ~= 'on_sale' then
+    return {'NOT_ON_SALE', plan[5]}
+  end
   local wanted = {unpack(ARGV, 6)}
   if #wanted / 2 > tonumber(plan[4]) then
     return {'TOO_MANY', plan[4]}
@@ -44,6 +52,14 @@ return once(KEYS[8], ARGV[1], function()
     find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), wanted, now)
   if refusal then
     return refusal, provisional
+  end
+  local caps = plan[6]
+  if caps then
+    refusal, provisional =
+      over_cap(KEYS[8], KEYS[6], event, number, user, caps, #free, true, now)
+    if refusal then
+      return refusal, provisional
+    end
   end
 
   local created = digits(now)
@@ -56,6 +72,10 @@ return once(KEYS[8], ARGV[1], function()
   if seats ~= '' then
     redis.call('HSET', KEYS[4], 'armed', '1')
     take_seats(KEYS[2], KEYS[3], number, free)
+  end
+  if caps then
+    redis.call('HSET', KEYS[4], 'counted', '1')
+    put_share(KEYS[8], user, number, ':', #free)
   end
   return {'OPENED', number, expires, created}
 end)

@@ -5,7 +5,8 @@
         3 {p07}:booking:7:42       hash   the booking that held them when the caller looked
         4 {p07}:hold:7:42          string, TTL  its hold
         5 {p07}:journal            stream
-        6 {p07}:once:<digest>      string, TTL
+        6 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        7 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number, '0' for none   5.. seat indexes
   Outcomes, first that applies
         NOT_HELD index             free, or its hold has lapsed
@@ -19,9 +20,10 @@
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
+--- @include "lib/share"
 local user, event, number = ARGV[2], ARGV[3], ARGV[4]
 
-return once(KEYS[6], ARGV[1], function()
+return once(KEYS[7], ARGV[1], function()
   local indexes = {unpack(ARGV, 5)}
   local leaving = {}
   for _, index in ipairs(indexes) do
@@ -54,6 +56,9 @@ return once(KEYS[6], ARGV[1], function()
   free_seats(KEYS[1], KEYS[2], indexes)
   redis.call('HSET', KEYS[3], 'seats', table.concat(kept, ','), 'updated', digits(now_ms()),
     'status', #kept > 0 and 'seats_selected' or 'booked')
+  if booking.counted then
+    put_share(KEYS[6], user, number, ':', #kept)
+  end
   journal(KEYS[5], 'released', event, number, user, table.concat(indexes, ','), '')
   return {'RELEASED', tostring(#kept)}
 end)

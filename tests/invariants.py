@@ -48,13 +48,15 @@ class SeatMap:
                 self.sold.update(indexes)
             case "released" | "cancelled" | "expired" | "discarded":
                 self._expect(entry, indexes, {number})
-                self._free(indexes, of_sold=entry["what"] == "discarded")
+                self._free(indexes, of_sold=entry["what"] in ("cancelled", "discarded"))
                 self.owed -= {number} if entry["what"] == "discarded" else set()
             case "refund_due":
                 if number in self.owed:
                     self.odd.append(f"a refund to {number} is due twice")
                 self.owed.add(number)
             case "payment_begun" | "payment_note" | "forgotten":
+                pass
+            case "amended" | "cancelling" | "called_off" | "restored" if not number:
                 pass
             case unknown:
                 self.odd.append(f"nobody knows what {unknown} means")
@@ -131,6 +133,8 @@ class Facts:
     sold: set[int]
     holders: dict[int, int]
     bookings: dict[int, BookingFacts]
+    shares: Hash
+    chores: set[int]
     indexed: set[int]
     """Numbers in the indexes of holds that end and of bookings that leave."""
     began_ms: int
@@ -145,7 +149,12 @@ async def violations(wire: Wire, event: EventId, journal: Journal | None = None)
     await journal.catch_up()
     return [
         f"event {event}: {broken}"
-        for broken in (*_of_seats(facts), *_of_bookings(facts), *_of_journal(facts, event, journal))
+        for broken in (
+            *_of_seats(facts),
+            *_of_bookings(facts),
+            *_of_shares(facts, event),
+            *_of_journal(facts, event, journal),
+        )
     ]
 
 
@@ -175,7 +184,8 @@ def _of_bookings(facts: Facts) -> Iterator[str]:
     for number, booking in facts.bookings.items():
         for broken in (*_of_states(booking), *_of_holds(booking, facts)):
             yield f"booking {number}: {broken} in {booking}"
-        if len(booking.prices) > int(facts.event.get("seats_max", 1_000)):
+        as_made = facts.event.get("version", "")[:-3] == facts.event.get("created")
+        if as_made and len(booking.prices) > int(facts.event["seats_max"]):
             yield f"booking {number} has too many seats"
     confirmed = [each for each in facts.bookings.values() if each.status == "confirmed"]
     counted = (len(confirmed), sum(int(each.fields["amount"]) for each in confirmed))
@@ -217,6 +227,37 @@ def _held_until(booking: BookingFacts, facts: Facts) -> bool:
     return facts.began_ms - 1 <= read_ms <= facts.ended_ms + 1
 
 
+def _of_shares(facts: Facts, event: EventId) -> Iterator[str]:
+    """What users have is counted where it is capped, and only as it is."""
+    state, caps = facts.event.get("state"), facts.event.get("caps", "")
+    waiting = int(facts.event.get("uncounted", 0))
+    if (event in facts.chores) != (state == "cancelling" or "uncounted" in facts.event):
+        yield "what is left to do is not among the chores"
+    if state == "cancelled" and facts.taken:
+        yield f"it is cancelled, and seats are taken: {facts.taken}"
+    counted = {
+        (user, int(number)): (mark, int(seats))
+        for user, share in facts.shares.items()
+        for number, mark, seats in re.findall(r"(\d+)([:=])(\d+)", share)
+    }
+    for number, booking in facts.bookings.items() if facts.event else ():
+        has = ("=" if booking.status == "confirmed" else ":", len(booking.prices))
+        told = counted.pop((booking.fields["user"], number), None)
+        if told and (told != has or booking.status in ("cancelled", "expired")):
+            yield f"{told} is counted of booking {number}, which has {has}"
+        limited = booking.status in UNFINISHED or (
+            booking.status == "confirmed" and "bought_max" in caps
+        )
+        if (
+            limited
+            and told is None
+            and (booking.fields.get("counted") or (caps and number > waiting))
+        ):
+            yield f"booking {number} is not counted"
+    if counted:
+        yield f"counted are bookings that are not there: {counted}"
+
+
 def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]:
     told = journal.maps.get(event)
     if told is None:
@@ -236,7 +277,7 @@ def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]
 async def _read(wire: Wire, event: EventId) -> Facts:
     own = keys.of_event(event)
     began_ms = await _now_ms(wire)
-    whole, taken, sold, holders, deadlines, ended = await _ask(
+    whole, taken, sold, holders, deadlines, ended, shares, chores = await _ask(
         wire,
         ("HGETALL", own.event),
         ("GET", own.taken),
@@ -244,6 +285,8 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         ("HGETALL", own.holders),
         ("ZRANGE", own.deadlines, 0, -1, "WITHSCORES"),
         ("ZRANGE", own.ended, 0, -1, "WITHSCORES"),
+        ("HGETALL", own.shares),
+        ("SMEMBERS", own.chores),
     )
     fields = _hash(whole)
     due, leaving = _scores(event, deadlines), _scores(event, ended)
@@ -262,6 +305,8 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         _bits(sold),
         holders,
         bookings,
+        _hash(shares),
+        {int(each) for each in chores},
         due.keys() | leaving.keys(),
         began_ms,
         await _now_ms(wire),

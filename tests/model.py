@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from billetter.domain.booking import Booking, SeatStatus, Status
-from billetter.domain.event import Counts, Terms
+from billetter.domain.event import Counts, State, Terms
 from billetter.domain.ids import (
     BookingId,
     BookingNumber,
@@ -30,6 +30,8 @@ Said = Answer | Opened | AwaitingPayment
 Prices = dict[SeatIndex, int]
 """Seats in the order in which they were taken, with their prices in minor units."""
 
+ORGANIZER = UserId("guest")
+"""Who makes all events."""
 UNFINISHED = {Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED}
 IMPOSSIBLE = -1
 
@@ -113,24 +115,65 @@ class Show:
         self, event: EventId, zones: Sequence[ZonePlan], terms: Terms, seeded: bool
     ) -> None:
         self.id = event
-        self.terms = terms
+        self.made = (zones, terms)
         self.seeded = seeded
-        self.zones: list[list[SeatIndex]] = []
-        self.places: dict[SeatIndex, Place] = {}
         self.bookings: dict[BookingNumber, ModelBooking] = {}
-        self.last = 0
+        self.last = self.bits = 0
+        self.restore()
+
+    def restore(self) -> None:
+        """As it was made; only indexes are never used again."""
+        zones, self.terms = self.made
+        self.state = State.ON_SALE
+        self.payments = False
         self.revenue = self.confirmed = 0
-        row = start = 0
+        self.zones: dict[int, list[SeatIndex]] = {}
+        self.places: dict[SeatIndex, Place] = {}
+        self.floors: set[int] = set()
+        """Numbers of the zones without numbered seats."""
+        ever, self.bits, self.numbers = self.bits, 0, 0
         for zone in zones:
-            seats = [
-                (row + r, s) for r, size in enumerate(zone.rows, 1) for s in range(1, size + 1)
-            ]
-            indexes = [SeatIndex(start + offset) for offset in range(len(seats))]
-            for index, (seat_row, number) in zip(indexes, seats, strict=True):
-                self.places[index] = Place(seat_row, number, zone.name, zone.price)
-            self.zones.append(indexes)
-            row += len(zone.rows)
-            start += -(-len(seats) // 8) * 8
+            self.add_zone(zone)
+        self.bits = max(ever, self.bits)
+
+    @property
+    def over(self) -> bool:
+        return self.state is State.CANCELLED
+
+    def add_zone(self, zone: ZonePlan) -> None:
+        row = max((place.row for place in self.places.values()), default=0)
+        seats = [(row + r, s) for r, size in enumerate(zone.rows, 1) for s in range(1, size + 1)]
+        indexes = self._fresh(len(seats))
+        for index, (seat_row, number) in zip(indexes, seats, strict=True):
+            self.places[index] = Place(seat_row, number, zone.name, zone.price)
+        self.numbers += 1
+        self.zones[self.numbers] = indexes
+        if not zone.numbered:
+            self.floors.add(self.numbers)
+
+    def grow(self, number: int, by: int) -> None:
+        """More seats of a zone that is one row."""
+        last = self.places[self.zones[number][-1]]
+        for more, index in enumerate(self._fresh(by), 1):
+            self.places[index] = last._replace(number=last.number + more)
+            self.zones[number].append(index)
+
+    def drop(self, indexes: Sequence[SeatIndex]) -> None:
+        for index in indexes:
+            del self.places[index]
+        kept = {
+            number: [i for i in zone if i in self.places] for number, zone in self.zones.items()
+        }
+        self.zones = {number: zone for number, zone in kept.items() if zone}
+
+    def price(self, number: int, price: int) -> None:
+        for index in self.zones[number]:
+            self.places[index] = self.places[index]._replace(price=price)
+
+    def _fresh(self, size: int) -> list[SeatIndex]:
+        start = -(-self.bits // 8) * 8
+        self.bits = start + size
+        return [SeatIndex(index) for index in range(start, start + size)]
 
     @property
     def holders(self) -> dict[SeatIndex, ModelBooking]:
@@ -141,12 +184,12 @@ class Show:
     def states(self) -> dict[SeatIndex, SeatStatus]:
         """Every seat in the order of lists, with its state."""
         holders = self.holders
-        return {index: _state(holders.get(index)) for zone in self.zones for index in zone}
+        return {index: _state(holders.get(index)) for zone in self.zones.values() for index in zone}
 
     @property
     def counts(self) -> tuple[Counts, ...]:
         states = self.states
-        zones = [[states[index] for index in zone] for zone in self.zones]
+        zones = [[states[index] for index in zone] for zone in self.zones.values()]
         return tuple(
             Counts(len(z), len(z) - z.count(SeatStatus.FREE), z.count(SeatStatus.SOLD))
             for z in zones
@@ -167,9 +210,13 @@ class Model:
         wanted = self._wanted(event, seats)
         if isinstance(wanted, Answer):
             return wanted
+        if show.state is not State.ON_SALE:
+            return Answer(Outcome.NOT_ON_SALE, (show.state,))
         if len(wanted) > show.terms.seats_max:
             return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
         if refusal := self._make_room(show, wanted, None):
+            return refusal
+        if refusal := self._over_cap(show, user, None, len(wanted)):
             return refusal
         ends = self._armed_for(show.terms.hold_ms)
         booking = ModelBooking(self._named(show), user, ends - show.terms.hold_ms, ends)
@@ -190,10 +237,9 @@ class Model:
         if booking.shown not in (Status.BOOKED, Status.SEATS_SELECTED):
             return Answer(Outcome.CLOSED, (booking.shown,))
         show = self.shows[event]
-        if refusal := self._make_room(show, wanted, booking):
+        more = wanted.keys() - booking.seats.keys()
+        if more and (refusal := self._cannot_grow(show, booking, wanted)):
             return refusal
-        if len(booking.seats | wanted) > show.terms.seats_max:
-            return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
         if not booking.armed:
             booking.ends_ms = self._armed_for(show.terms.hold_ms)
         _take(booking, wanted)
@@ -222,14 +268,17 @@ class Model:
             return self._unknown(id_)
         if booking.user != user:
             return Answer(Outcome.NOT_YOURS)
+        show = self.shows[split_booking_id(id_)[0]]
+        if show.over and booking.shown in UNFINISHED:
+            return Answer(Outcome.NOT_ON_SALE, (show.state,))
         match booking.shown:
             case Status.PAYMENT_INITIATED:
                 pass
             case Status.SEATS_SELECTED:
-                event, _ = split_booking_id(id_)
+                show.payments = True
                 booking.status = Status.PAYMENT_INITIATED
                 booking.amount = sum(booking.seats.values())
-                booking.ends_ms = self._armed_for(self.shows[event].terms.payment_ms)
+                booking.ends_ms = self._armed_for(show.terms.payment_ms)
             case Status.BOOKED:
                 return Answer(Outcome.NO_SEATS)
             case closed:
@@ -249,6 +298,8 @@ class Model:
         if booking.amount is None:
             return Answer(Outcome.NOT_INITIATED)
         show = self.shows[split_booking_id(id_)[0]]
+        if show.over and booking.unfinished:
+            booking.end(Status.CANCELLED)
         if booking.status is Status.CANCELLED or self._cannot_return(show, booking):
             booking.refund, booking.leaving = "due", Leaving.NO
             return Answer(Outcome.REFUND_DUE)
@@ -278,6 +329,53 @@ class Model:
             booking.end(Status.CANCELLED)
         return Answer(Outcome.CANCELLED)
 
+    def refund(self, id_: BookingId, user: UserId) -> Answer:
+        booking = self.find(id_)
+        if booking is None:
+            return self._unknown(id_)
+        if booking.user != user:
+            return Answer(Outcome.NOT_YOURS)
+        if booking.status is Status.CANCELLED:
+            return Answer(Outcome.CANCELLED)
+        if booking.status is not Status.CONFIRMED:
+            return Answer(Outcome.CLOSED, (booking.shown,))
+        self._pay_back(self.shows[split_booking_id(id_)[0]], booking)
+        return Answer(Outcome.REFUND_DUE, (str(booking.amount),))
+
+    def cancel_event(self, event: EventId, user: UserId | None) -> Answer:
+        show = self.shows[event]
+        if user not in (None, ORGANIZER):
+            return Answer(Outcome.NOT_YOURS)
+        show.state = State.CANCELLED
+        for booking in show.bookings.values():
+            if booking.status is Status.CONFIRMED:
+                self._pay_back(show, booking)
+            elif booking.seats:
+                booking.end(Status.CANCELLED)
+        return Answer(Outcome.CANCELLED)
+
+    def delete_event(self, event: EventId, user: UserId | None) -> Answer:
+        show = self.shows[event]
+        if user not in (None, ORGANIZER):
+            return Answer(Outcome.NOT_YOURS)
+        if show.payments or show.holders:
+            return Answer(Outcome.HAS_BOOKINGS)
+        del self.shows[event]
+        return Answer(Outcome.REMOVED)
+
+    def refuse_amendment(
+        self, event: EventId, user: UserId | None, going: Sequence[SeatIndex]
+    ) -> Answer | None:
+        """Why an event does not change, if it does not: seats `going` have to be free."""
+        show = self.shows[event]
+        if user not in (None, ORGANIZER):
+            return Answer(Outcome.NOT_YOURS)
+        if show.over:
+            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if taken := show.holders.keys() & set(going):
+            return Answer(Outcome.SEAT_TAKEN, (str(seat_id(event, min(taken))), "0"))
+        return None
+
     def expire(self, id_: BookingId) -> Answer:
         booking = self.find(id_)
         if booking is None:
@@ -303,7 +401,7 @@ class Model:
         self.shows = {event: show for event, show in self.shows.items() if show.seeded}
         for show in self.shows.values():
             show.bookings.clear()
-            show.revenue = show.confirmed = 0
+            show.restore()
 
     def find(self, id_: BookingId) -> ModelBooking | None:
         event, number = split_booking_id(id_)
@@ -348,10 +446,55 @@ class Model:
             lapsed.end(Status.EXPIRED)
         return None
 
+    def _cannot_grow(self, show: Show, booking: ModelBooking, wanted: Prices) -> Answer | None:
+        """Why a booking cannot have more seats."""
+        if show.state is not State.ON_SALE:
+            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if refusal := self._make_room(show, wanted, booking):
+            return refusal
+        seats = len(booking.seats | wanted)
+        if seats > show.terms.seats_max:
+            return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
+        return self._over_cap(show, booking.user, booking, seats)
+
     def _cannot_return(self, show: Show, booking: ModelBooking) -> bool:
-        """Whether an expired booking finds a seat of its own in the hands of somebody else."""
-        expired = booking.status is Status.EXPIRED
-        return expired and self._make_room(show, booking.released, booking) is not None
+        """Whether an expired booking cannot have its seats back: gone, in other hands, too many."""
+        if booking.status is not Status.EXPIRED:
+            return False
+        if show.over or booking.released.keys() - show.places.keys():
+            return True
+        if self._make_room(show, booking.released, booking):
+            return True
+        return bool(self._over_cap(show, booking.user, booking, len(booking.released)))
+
+    def _over_cap(
+        self, show: Show, user: UserId, own: ModelBooking | None, seats: int
+    ) -> Answer | None:
+        """End lapsed bookings of the user that reach a cap; or which cap it is, and end none."""
+        others = [it for it in show.bookings.values() if it.user == user and it is not own]
+        unfinished = [it for it in others if it.unfinished]
+        held = seats + sum(len(it.seats) for it in unfinished)
+        sold = sum(len(it.seats) for it in others if it.status is Status.CONFIRMED)
+        used = [("held_max", held), ("bought_max", held + sold)] if seats else []
+        used += [] if own else [("open_max", len(unfinished) + 1)]
+        for cap, number in used:
+            most = getattr(show.terms, cap)
+            if most is None or number <= most:
+                continue
+            lapsed = [it for it in unfinished if it.lapsed]
+            if not lapsed:
+                return Answer(Outcome.CAP_REACHED, (cap, str(most)))
+            for each in lapsed:
+                self.expire(each.id)
+            return self._over_cap(show, user, own, seats)
+        return None
+
+    def _pay_back(self, show: Show, booking: ModelBooking) -> None:
+        assert booking.amount is not None
+        show.revenue -= booking.amount
+        show.confirmed -= 1
+        booking.refund = "due"
+        booking.end(Status.CANCELLED)
 
     def _remove(self, booking: ModelBooking) -> None:
         event, number = split_booking_id(booking.id)

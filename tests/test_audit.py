@@ -6,12 +6,12 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from billetter.domain.event import Details, EventPlan, Terms
+from billetter.domain.event import Details, Event, EventPlan, Terms
 from billetter.domain.ids import (
     BookingId,
     BookingNumber,
@@ -190,6 +190,23 @@ async def test_lapsed_and_refunded_ones_are_clean(alone: Wire) -> None:
     assert (len(told), report.bookings, report.seats) == (7, 7, 5)
 
 
+async def test_a_sale_with_caps_and_refunds_and_a_cancelled_event_are_clean(sale: Sale) -> None:
+    await cap(sale)
+    await sale.book(ANN, 10)
+    again = await sale.book(BOB, 11)
+    await sale.engine.bookings.begin_payment(again, BOB)
+    await sale.engine.bookings.confirm(again)
+    await sale.engine.bookings.refund(again, BOB)
+    assert (await sale.audit()).violations == []
+    await sale.engine.organizers.amend(
+        sale.event, ANN, lambda it: replace(it, terms=replace(it.terms, bought_max=None))
+    )
+    assert (await sale.audit()).violations == []
+    await sale.engine.organizers.cancel(sale.event, ANN)
+    report = await sale.audit()
+    assert (report.violations, report.bookings, report.seats) == ([], 7, 0)
+
+
 async def test_many_events_are_counted_on_the_way(sale: Sale) -> None:
     for _ in range(70):
         await sale.make(HOLD_MS)
@@ -246,7 +263,40 @@ async def _forge(sale: Sale, what: str, number: int, seats: str, note: str = "")
     await sale.ask("XADD", sale.own.journal, "*", *flat, "seats", seats, "note", note)
 
 
+async def cap(sale: Sale) -> None:
+    """Let the event have caps, under which its bookings are counted."""
+
+    def capped(event: Event) -> Event:
+        return replace(event, terms=replace(event.terms, held_max=9, bought_max=9))
+
+    await sale.engine.organizers.amend(sale.event, ANN, capped)
+
+
+def shares(**changed: str) -> Callable[[Sale], Awaitable[object]]:
+    """Caps, and what Ann or Bob has changed by hand."""
+
+    async def change(sale: Sale) -> None:
+        await cap(sale)
+        for user, share in changed.items():
+            await sale.ask("HSET", sale.own.shares, f"x:{user}", share)
+
+    return change
+
+
 WRONG = [
+    Wrong("share_too_large", shares(ann="1:3,4=2"), ["x:ann has 1:2, and 1:3 is counted"]),
+    Wrong("share_forgotten", shares(ann="1:2"), ["x:ann has 4=2, and nothing is counted"]),
+    Wrong("share_of_a_sold_one", shares(ann="1:2,4:2"), ["x:ann has 4=2, and 4:2 is counted"]),
+    Wrong(
+        "share_of_an_ended_one",
+        shares(ann="1:2,4=2,5:1"),
+        ["x:ann has nothing, and 5:1 is counted"],
+    ),
+    Wrong(
+        "share_of_another",
+        shares(bob="2:0,3:2,4=2"),
+        ["x:bob has nothing, and 4=2 is counted"],
+    ),
     Wrong("bit_without_holder", bit("taken", 9, 1), ["seat 9 is taken, and nobody holds it"]),
     Wrong(
         "holder_without_bit",

@@ -169,7 +169,7 @@ def test_a_redis_of_somebody_elses(binary: Binary, files: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--redis-url", "redis://127.0.0.1:1"], "the Redis to audit cannot be reached or used: "),
+        (["--redis-url", "redis://127.0.0.1:1"], "the Redis cannot be reached or used: "),
         (["--redis-url", "http://x:secret@y"], "--redis-url (BILLETTER_REDIS_URL): The Redis URL "),
         (["--data", "nowhere"], "nowhere (--data, BILLETTER_DATA) holds nothing that Billetter "),
     ],

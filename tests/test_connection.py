@@ -1,4 +1,4 @@
-"""A client's connection: joined writes, and limits that slow or greedy clients meet."""
+"""A client's connection: whole answers, and limits that slow or greedy clients meet."""
 
 import asyncio
 import re
@@ -6,11 +6,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
-from billetter.connection import HEADER_BYTES_MAX, JoinedTransport
+from billetter.api.replies import reply
+from billetter.connection import HEADER_BYTES_MAX, Limits, limited
 from tests.processes import Process, eventually, short_directory
 
 CONNECTIONS_MAX = 20
@@ -140,7 +143,6 @@ class Transport:
         self.closed = False
 
     def write(self, data: bytes) -> None:
-        assert not self.closed
         self.written.append(data)
 
     def close(self) -> None:
@@ -149,43 +151,78 @@ class Transport:
     def is_closing(self) -> bool:
         return self.closed
 
-    def __getattr__(self, name: str) -> object:
+    def get_extra_info(self, name: str) -> object:
         return None
 
-
-def joined(transport: Transport) -> JoinedTransport:
-    loop = asyncio.get_running_loop()
-    return JoinedTransport(cast(asyncio.Transport, transport), loop)
+    def __getattr__(self, name: str) -> object:
+        return lambda: None
 
 
-async def test_writes_of_one_tick_are_one() -> None:
-    transport = Transport()
-    joint = joined(transport)
-    joint.write(b"head ")
-    joint.write(b"body")
-    assert transport.written == []
-    await asyncio.sleep(0)
-    joint.write(b"next")
-    await asyncio.sleep(0)
-    assert transport.written == [b"head body", b"next"]
+class Session:
+    """A connection whose requests are answered with one reply; `says` gives what was written."""
+
+    def __init__(self) -> None:
+        self.transport = Transport()
+        self.settings = Config(self._app, interface="asgi3", proxy_headers=False, access_log=False)
+        self.settings.load()
+        state = ServerState()
+        state.default_headers = [(b"date", b"today")]
+        limits = Limits(connections_max=1, header_s=10, body_s=10)
+        self.connection = limited(limits)(self.settings, state, {})
+        self.connection.connection_made(cast(asyncio.Transport, self.transport))
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        await REPLY.send(scope, send)
+
+    async def says(self, *requests: bytes) -> list[bytes]:
+        self.connection.data_received(b"".join(requests))
+        async with asyncio.timeout(20):
+            while self.connection.tasks:  # noqa: ASYNC110  # uvicorn tells nobody.
+                await asyncio.sleep(0)
+        self.connection.connection_lost(None)
+        return self.transport.written
 
 
-async def test_close_comes_after_what_was_written() -> None:
-    transport = Transport()
-    joint = joined(transport)
-    joint.write(b"last")
-    joint.close()
-    assert (transport.written, transport.closed) == ([b"last"], True)
-    joint.write(b"too late")
-    await asyncio.sleep(0)
-    assert transport.written == [b"last"]
+REPLY = reply(201, "made", (b"x", b"y"))
+HEADERS = b"date: today\r\n%bcontent-type: application/json\r\ncontent-length: 6\r\nx: y\r\n\r\n"
+CREATED = b"HTTP/1.1 201 Created\r\n" + HEADERS
+ASKED = HEAD + b"\r\n"
 
 
-async def test_much_is_written_at_once() -> None:
-    transport = Transport()
-    joint = joined(transport)
-    for _ in range(3):
-        joint.write(b"." * 40_000)
-    assert [len(data) for data in transport.written] == [80_000]
-    await asyncio.sleep(0)
-    assert sum(map(len, transport.written)) == 120_000
+async def test_an_answer_is_one_write() -> None:
+    assert await Session().says(ASKED) == [CREATED % b"" + b'"made"']
+
+
+async def test_what_comes_together_is_answered_in_order() -> None:
+    assert await Session().says(ASKED, ASKED) == [CREATED % b"" + b'"made"'] * 2
+
+
+async def test_the_answer_to_head_has_no_body() -> None:
+    assert await Session().says(b"HEAD" + ASKED[3:]) == [CREATED % b""]
+
+
+@pytest.mark.parametrize("how", [b"1.1\r\nConnection: close", b"1.0"])
+async def test_the_last_answer_says_so_and_ends_the_connection(how: bytes) -> None:
+    session = Session()
+    assert await session.says(b"GET / HTTP/" + how + b"\r\nHost: a\r\n\r\n") == [
+        CREATED % b"connection: close\r\n" + b'"made"'
+    ]
+    assert session.transport.closed
+
+
+async def test_a_client_that_does_not_read_is_waited_for() -> None:
+    session = Session()
+    session.connection.pause_writing()
+    session.connection.data_received(ASKED)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert session.transport.written == []
+    session.connection.resume_writing()
+    assert b"".join(await session.says()) == CREATED % b"" + b'"made"'
+
+
+async def test_nothing_is_written_to_who_has_gone() -> None:
+    session = Session()
+    session.connection.data_received(ASKED)
+    session.transport.close()
+    assert await session.says() == []

@@ -26,8 +26,8 @@ from billetter.domain.ids import (
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import Answer, EngineError, Opened, Outcome, Unavailable
 from billetter.engine import Engine, Retention, events, keys, sweeper
+from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
-from billetter.engine.seats import SeatQuery
 from billetter.wire.errors import NotRun
 from billetter.wire.lane import Argument, Reply
 from billetter.wire.topology import Wire, open_wire
@@ -192,7 +192,7 @@ async def test_a_changed_layout_is_read_again(engine: Engine, wire: Wire) -> Non
     await change_price(wire, event, 700)
     second = await opened(engine, event, [2])
     await change_price(wire, event, 800)
-    page = await engine.seats.page(event, SeatQuery(None, None, 0, 1))
+    page = await engine.maps.page(event, SeatQuery(None, None, 0, 1))
     await change_price(wire, event, 900)
     sales = await engine.events.sales(event)
 
@@ -220,7 +220,7 @@ async def test_a_layout_that_never_rests_is_given_up(engine: Engine, wire: Wire)
     meddler = Meddler(wire, "HINCRBY", keys.of_event(event).event, "version", 1)
     with pytest.raises(Unavailable):
         await Engine(meddler).seats.claim(booking, ANN, [seat(event, 0)])
-    assert meddler.scripts_run == 3
+    assert meddler.scripts_run == 4
     assert await violations(wire, event) == []
 
 
@@ -246,7 +246,7 @@ async def test_removed_events_are_forgotten(apart: Wire) -> None:
     assert refused == Answer(Outcome.NO_EVENT)
     assert await other.events.get(event) is None
     assert await other.events.sales(event) is None
-    assert await other.seats.page(event, SeatQuery(None, None, 0, 1)) is None
+    assert await other.maps.page(event, SeatQuery(None, None, 0, 1)) is None
     claimed = await other.seats.claim(booking, ANN, [seat(event, 0)])
     assert claimed == Answer(Outcome.NO_BOOKING)
 
@@ -260,7 +260,7 @@ async def test_reads_find_out_that_an_event_is_gone(apart: Wire, read: str) -> N
     if read == "sales":
         assert await other.events.sales(event) is None
     else:
-        assert await other.seats.page(event, SeatQuery(None, None, 0, 1)) is None
+        assert await other.maps.page(event, SeatQuery(None, None, 0, 1)) is None
     assert await other.events.get(event) is None
 
 
@@ -618,7 +618,7 @@ async def test_the_window_of_free_seats_starts_anywhere_and_wraps(
     for start in range(len(free)):
         monkeypatch.setattr(random, "randrange", lambda stop, at=start: at % stop)
         for take in (1, 4, 6, 20):
-            page = await engine.seats.page(event, SeatQuery(None, SeatStatus.FREE, None, take))
+            page = await engine.maps.page(event, SeatQuery(None, SeatStatus.FREE, None, take))
             assert page is not None
             window = (free[start:] + free[:start])[:take]
             assert [found.index for found, _ in page.seats] == window

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from billetter.domain.booking import SeatStatus, Status
-from billetter.domain.event import Details, EventPlan, Terms
+from billetter.domain.event import Details, Event, EventPlan, State, Terms
 from billetter.domain.ids import (
     BOOKINGS_MAX,
     GUEST,
@@ -41,8 +41,8 @@ from billetter.domain.layout import Layout, Seat, ZonePlan
 from billetter.domain.money import PRICE_MAX
 from billetter.domain.outcome import Opened, Outcome
 from billetter.engine import Engine, keys
+from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
-from billetter.engine.seats import SeatQuery
 from billetter.wire.topology import open_wire
 from tests.conftest import FAKE
 from tests.invariants import Journal, violations
@@ -66,7 +66,7 @@ DATABASE = 7
 PATIENCE_S = 60.0
 """A machine that is busy with other things must not look like a lost reply."""
 
-EVENTS_MAX = 3
+EVENTS_MAX, ZONES_MAX = 3, 4
 SEATS_SHOWN = 100
 USERS = (GUEST, UserId("a:7"), UserId("x:ann"))
 NOWHERE = EventId(4_000_000)
@@ -95,7 +95,7 @@ class Pick:
             case "before":
                 return seat_id(show.id, SeatIndex(-1))
             case "padding":
-                return seat_id(show.id, SeatIndex(max(show.zones[0]) + 1))
+                return seat_id(show.id, SeatIndex(max(next(iter(show.zones.values()))) + 1))
             case "beyond":
                 return seat_id(show.id, SeatIndex(max(show.places) + 8))
             case _:
@@ -119,6 +119,7 @@ KINDS: dict[str, Callable[[ModelBooking], bool]] = {
     "paying": lambda booking: booking.shown is Status.PAYMENT_INITIATED,
     "late": lambda booking: booking.amount is not None and booking.leaving is not Leaving.NO,
     "ended": lambda booking: booking.leaving is not Leaving.NO,
+    "sold": lambda booking: booking.status is Status.CONFIRMED,
     "any": lambda _: False,
 }
 
@@ -137,6 +138,9 @@ all_terms = st.builds(
     hold_ms=st.sampled_from([86_400_000, 90_000_000]),
     payment_ms=st.sampled_from([80_000_000, 100_000_000]),
     seats_max=st.sampled_from([1, 2, 4, 6]),
+    held_max=st.sampled_from([None, None, None, 3, 5]),
+    bought_max=st.sampled_from([None, None, None, 4, 7]),
+    open_max=st.sampled_from([None, None, None, 3]),
 )
 states = st.sampled_from([None, SeatStatus.FREE, SeatStatus.FREE, SeatStatus.RESERVED])
 strays = st.sampled_from([*[None] * 30, "foreign", "before", "padding", "beyond", "nowhere"])
@@ -149,6 +153,9 @@ nths = st.integers(0, 5)
 """Which of the events, round."""
 askers = st.sampled_from([None, None, None, None, None, *USERS])
 """Who calls; None: whose booking it is."""
+organizers = st.sampled_from([GUEST, GUEST, GUEST, None, USERS[1]])
+"""Who changes an event: whose it is, an administrator, somebody else."""
+open_states = st.sampled_from([State.ON_SALE, State.ON_SALE, State.CLOSED])
 sendings = st.sampled_from(["plain", "plain", "named", "twice"])
 """Without a name for the call; with one; with one, and sent twice."""
 
@@ -277,19 +284,20 @@ class EngineMachine(RuleBasedStateMachine):
         self.end_hold(paid)
         if swept:
             self.sweep()
-        if rival != "none":
-            self.rival(self.event(nth), wanted, rival)
+        came = rival != "none" and self.rival(self.event(nth), wanted, rival)
         confirm, expected = self.engine.bookings.confirm, self.model.confirm
         self.tell(confirm, expected, paid.id, sending=sending)
-        if rival == "holds":
+        if came and rival == "holds":
             # Its seats become free, but what is owed stays owed.
             self.tell(self.engine.bookings.fail, self.model.fail, self.opened[-1])
             self.tell(confirm, expected, paid.id, sending=sending)
             self.tell(self.engine.bookings.fail, self.model.fail, paid.id)
 
-    def rival(self, event: EventId, seats: Sequence[SeatId], then: str) -> None:
+    def rival(self, event: EventId, seats: Sequence[SeatId], then: str) -> bool:
+        """Somebody who wants these seats, unless the event's caps forbid it."""
         said = self.tell(self.engine.bookings.open, self.model.open, event, USERS[1], seats)
-        assert isinstance(said, Opened)
+        if not isinstance(said, Opened):
+            return False
         self.opened.append(said.id)
         if then == "lapsed":
             self.end_hold(self.model.booking(said.id))
@@ -297,6 +305,7 @@ class EngineMachine(RuleBasedStateMachine):
             begin, expected = self.engine.bookings.begin_payment, self.model.begin_payment
             self.tell(begin, expected, said.id, USERS[1])
             self.tell(self.engine.bookings.confirm, self.model.confirm, said.id)
+        return True
 
     def begin_paying(self, nth: int, user: UserId, seats: Pick) -> ModelBooking | None:
         said = self.open(nth, user, seats)
@@ -409,7 +418,7 @@ class EngineMachine(RuleBasedStateMachine):
         tell(bookings.fail, model.fail, booking)
         assert self.run(bookings.get(booking)) is None
         assert self.run(self.engine.events.sales(NOWHERE)) is None
-        assert self.run(self.engine.seats.page(NOWHERE, SeatQuery(None, None, 0, 1))) is None
+        assert self.run(self.engine.maps.page(NOWHERE, SeatQuery(None, None, 0, 1))) is None
 
     @precondition(lambda self: len(self.opened) > 4)
     @rule()
@@ -425,6 +434,90 @@ class EngineMachine(RuleBasedStateMachine):
             left |= {own.event, own.taken, own.sold}
         found = {key.decode() for key in self.run(self.command("KEYS", "*"))}
         assert {key for key in found - left if not key.endswith("journal")} == set()
+
+    # What organizers do.
+
+    @rule(whose=of("sold"), by=askers, sending=sendings)
+    def refund(self, whose: Whose, by: UserId | None, sending: str) -> None:
+        booking = self.booking(whose)
+        user = self.asker(booking, by)
+        self.tell(self.engine.bookings.refund, self.model.refund, booking, user, sending=sending)
+
+    @rule(nth=nths, by=organizers, terms=all_terms, state=open_states)
+    def change_terms(self, nth: int, by: UserId | None, terms: Terms, state: State) -> None:
+        event = self.event(nth)
+        if self.amend(event, by, lambda it: replace(it, terms=terms, state=state)):
+            self.model.shows[event].terms = terms
+            self.model.shows[event].state = state
+
+    @rule(nth=nths, by=organizers, zone=nths, price=prices)
+    def change_price(self, nth: int, by: UserId | None, zone: int, price: int) -> None:
+        event = self.event(nth)
+        number = self.zone(event, zone)
+        if self.amend(event, by, lambda it: replace(it, layout=it.layout.priced(number, price))):
+            self.model.shows[event].price(number, price)
+
+    @rule(nth=nths, by=organizers, zone=halls | floors)
+    def add_zone(self, nth: int, by: UserId | None, zone: ZonePlan) -> None:
+        event = self.event(nth)
+        if len(self.model.shows[event].zones) > ZONES_MAX:
+            return
+        if self.amend(event, by, lambda it: replace(it, layout=it.layout.adding([zone]))):
+            self.model.shows[event].add_zone(zone)
+
+    @rule(nth=nths, by=organizers, zone=nths, size=st.integers(0, 12))
+    def change_size(self, nth: int, by: UserId | None, zone: int, size: int) -> None:
+        """A zone gets another capacity, or goes when it has rows or none is left."""
+        event = self.event(nth)
+        show, number = self.model.shows[event], self.zone(event, zone)
+        indexes = show.zones[number]
+        size = size if number in show.floors else 0
+        if not size and len(show.zones) == 1:
+            return
+
+        def change(it: Event) -> Event:
+            layout = it.layout.sized(number, size) if size else it.layout.without(number)
+            return replace(it, layout=layout)
+
+        if self.amend(event, by, change, indexes[size:]):
+            show.drop(indexes[size:])
+            if size > len(indexes):
+                show.grow(number, size - len(indexes))
+
+    @rule(nth=nths, by=organizers, certain=st.integers(0, 3))
+    def cancel_event(self, nth: int, by: UserId | None, certain: int) -> None:
+        if not certain:
+            event = self.event(nth)
+            said = self.run(self.engine.organizers.cancel(event, by))
+            assert said == self.model.cancel_event(event, by)
+
+    @rule(nth=nths, by=organizers)
+    def delete_event(self, nth: int, by: UserId | None) -> None:
+        event = self.event(nth)
+        show = self.model.shows[event]
+        if show.seeded or (show.bookings and not show.holders and not show.payments):
+            return  # What is left of bookings would be nobody's.
+        said = self.run(self.engine.organizers.delete(event, by))
+        assert said == self.model.delete_event(event, by)
+        if said.outcome is Outcome.REMOVED:
+            self.events.remove(event)
+
+    def amend(
+        self,
+        event: EventId,
+        by: UserId | None,
+        change: Callable[[Event], Event],
+        going: Sequence[SeatIndex] = (),
+    ) -> bool:
+        """Change an event, and say whether it has changed."""
+        said = self.run(self.engine.organizers.amend(event, by, change))
+        refusal = self.model.refuse_amendment(event, by, going)
+        assert said == refusal if refusal else said.outcome is Outcome.AMENDED
+        return refusal is None
+
+    def zone(self, event: EventId, nth: int) -> int:
+        numbers = list(self.model.shows[event].zones)
+        return numbers[nth % len(numbers)]
 
     # What time does.
 
@@ -512,7 +605,7 @@ class EngineMachine(RuleBasedStateMachine):
     )
     def look(self, nth: int, **asked: Any) -> None:
         event, query = self.event(nth), SeatQuery(**asked)
-        page = self.run(self.engine.seats.page(event, query))
+        page = self.run(self.engine.maps.page(event, query))
         show = self.model.shows[event]
         matches = [
             (index, state)
@@ -547,6 +640,12 @@ class EngineMachine(RuleBasedStateMachine):
         for booking in self.opened:
             known = self.model.find(booking)
             assert self.run(self.engine.bookings.get(booking)) == (known and known.described())
+        for show in self.model.shows.values():
+            newest_first = [booking.described() for _, booking in sorted(show.bookings.items())][
+                ::-1
+            ]
+            told = self.run(self.engine.bookings.of_event(show.id, None, 1_000))
+            assert told == (newest_first, None)
         for user in USERS:
             listed = self.model.page(user)
             assert self.run(self.engine.bookings.page(user, 0, 1_000)) == (listed, len(listed))
@@ -557,7 +656,7 @@ class EngineMachine(RuleBasedStateMachine):
         assert sales.zones == show.counts
         assert (sales.revenue, sales.confirmed) == (show.revenue, show.confirmed)
         for status in (None, *SeatStatus):
-            page = await self.engine.seats.page(show.id, SeatQuery(None, status, 0, SEATS_SHOWN))
+            page = await self.engine.maps.page(show.id, SeatQuery(None, status, 0, SEATS_SHOWN))
             assert page is not None
             found = [(seat.index, state) for seat, state in page.seats]
             assert found == [each for each in show.states.items() if status in (None, each[1])]

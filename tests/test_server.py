@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import httpx
@@ -340,6 +341,7 @@ def test_public_addresses_are_refused_unless_meant(host: str) -> None:
 
 def test_a_public_address_may_be_meant() -> None:
     listening(host="0.0.0.0", allow_public=True).close()
+    listening(host="0.0.0.0", auth="required", secret=token_urlsafe(32)).close()
     with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1 port"):
         listening(host="192.0.2.1", allow_public=True)
 

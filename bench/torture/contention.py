@@ -19,7 +19,7 @@ from billetter.domain.booking import SeatStatus, Status
 from billetter.domain.ids import BookingId, EventId, SeatId, UserId, split_booking_id
 from billetter.domain.outcome import AwaitingPayment, Opened, Outcome, Unavailable
 from billetter.engine import Engine
-from billetter.engine.seats import SeatQuery
+from billetter.engine.maps import SeatQuery
 from billetter.testing import RedisServer
 
 PROCESSES, WORKERS = 3, 40
@@ -226,7 +226,7 @@ async def _denied(url: str, told: Told) -> list[BookingId]:
                 continue
             if kept.event_id not in sold:
                 query = SeatQuery(None, SeatStatus.SOLD, 0, HOT_SEATS)
-                page = await engine.seats.page(kept.event_id, query)
+                page = await engine.maps.page(kept.event_id, query)
                 found = page.seats if page else []
                 sold[kept.event_id] = {seat(kept.event_id, each.index) for each, _ in found}
             if not sold[kept.event_id].issuperset(seats):

@@ -21,7 +21,7 @@ from billetter.domain.ids import (
 )
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome, Unavailable
 from billetter.engine import Engine, keys
-from billetter.engine.seats import SeatQuery
+from billetter.engine.maps import SeatQuery
 from billetter.testing import RedisServer
 
 TERMS_MS = (50, 100, 200)
@@ -157,7 +157,7 @@ async def _verify(engine: Engine, duels: Duels) -> None:
             duels.faults.append(f"seat {wanted} was sold to {buyers}")
         kept = await engine.bookings.get(buyers[0])
         event, index = split_seat_id(wanted)
-        page = await engine.seats.page(event, SeatQuery(None, None, index, 1))
+        page = await engine.maps.page(event, SeatQuery(None, None, index, 1))
         shown = page.seats[0][1] if page else None
         whole = kept and kept.status is Status.CONFIRMED and kept.seats == (wanted,)
         if not whole or shown is not SeatStatus.SOLD:

@@ -22,8 +22,8 @@ from billetter.domain.booking import SeatStatus
 from billetter.domain.ids import BookingId, EventId, SeatId, UserId
 from billetter.domain.outcome import Opened, Outcome, OutcomeUnknown, Unavailable
 from billetter.engine import Engine
+from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
-from billetter.engine.seats import SeatQuery
 from billetter.testing import RedisServer
 
 ENGINES, WORKERS = 3, 20
@@ -210,7 +210,7 @@ class _Worker:
             self._log.add([leaving], replace(op, seen=Seen.NOT_HELD))
 
     async def _read(self, event: EventId) -> None:
-        pages = self._engine.seats.page
+        pages = self._engine.maps.page
         query = SeatQuery(None, None, 0, HOT_SEATS)
         start = time.monotonic()
         page = await self._call("read", lambda: pages(event, query))

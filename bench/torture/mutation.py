@@ -28,11 +28,11 @@ QUICK: Final = 25
 TESTS_S_MAX: Final = 300.0
 """Seconds after which the tests of a mutant hang; that they notice, too."""
 
-_HELPERS: Final = ("journal", "free_seats", "take_seats")
+_HELPERS: Final = ("journal", "free_seats", "take_seats", "put_share", "tell", "drop_tokens")
 """Snippets that write, called as statements."""
 _WRITES: Final = (
     *("DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"),
-    *("XADD", "ZADD", "ZREM"),
+    *("SADD", "SREM", "XADD", "ZADD", "ZREM"),
 )
 _STATEMENT = re.compile(
     rf"^ *(?:redis\.call\('(?:{'|'.join(_WRITES)})'|(?:{'|'.join(_HELPERS)})\()"

@@ -226,8 +226,7 @@ async def _discard(engine: Engine, bed: Bed, once: Once | None) -> Told:
 
 async def _remove(engine: Engine, bed: Bed, once: Once | None) -> Told:
     own = keys.of_event(bed.event)
-    declared = [own.event, own.taken, own.sold, own.holders, own.journal]
-    told = await engine.store.run("remove_event", declared, bed.event, bed.bob)
+    told = await engine.store.run("remove_event", own.to_remove(), bed.event, bed.bob)
     await engine.store.command("ZREM", keys.EVENTS_INDEX, bed.event)
     return told
 

@@ -1,5 +1,6 @@
 """HTTP over the engine."""
 
+from collections.abc import Awaitable, Mapping
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -9,12 +10,23 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from billetter.api import bookings, events, payments, replies, seats, system
-from billetter.api.endpoint import Endpoint, Services, respond
+from billetter.api import (
+    accounts,
+    bookings,
+    events,
+    maps,
+    organizers,
+    payments,
+    replies,
+    seats,
+    system,
+)
+from billetter.api.call import Services
+from billetter.api.endpoint import Endpoint
 from billetter.api.middleware import Admission, RequestId
 
 ID_DIGITS_MAX = 16
-MODULES = (events, bookings, seats, payments, system)
+MODULES = (accounts, events, organizers, maps, bookings, seats, payments, system)
 ENDPOINTS: list[Endpoint] = [endpoint for module in MODULES for endpoint in module.ENDPOINTS]
 """Every route there is."""
 
@@ -38,33 +50,54 @@ class Resource:
     """One path: its endpoints by method, and 405 for all other methods."""
 
     def __init__(self, endpoints: list[Endpoint], services: Services) -> None:
-        self._by_method: dict[str, ASGIApp] = {}
+        self.by_method: dict[str, ASGIApp] = {}
         for endpoint in endpoints:
             bound = endpoint.bound(services)
-            self._by_method[endpoint.method] = bound
+            self.by_method[endpoint.method] = bound
             if endpoint.method == "GET" and endpoint.safe:
-                self._by_method["HEAD"] = bound
-        self._not_allowed = replies.not_allowed(self._by_method)
+                self.by_method["HEAD"] = bound
+        self._not_allowed = replies.not_allowed(self.by_method)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._by_method.get(scope["method"])
+        endpoint = self.by_method.get(scope["method"])
         if endpoint is None:
-            await respond(self._not_allowed, send)
+            await self._not_allowed.send(scope, send)
         else:
             await endpoint(scope, receive, send)
 
 
+class Dispatch:
+    """Looks paths without ids up before Starlette does, which tries its routes one by one.
+
+    FIGURE
+    """
+
+    def __init__(self, app: Starlette, resources: Mapping[str, Resource]) -> None:
+        self._app = app
+        self._exact: dict[tuple[str, str], ASGIApp] = {
+            (method, path): endpoint
+            for path, resource in resources.items()
+            if "{" not in path
+            for method, endpoint in resource.by_method.items()
+        }
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        exact = self._exact.get((scope.get("method", ""), scope.get("path", "")), self._app)
+        return exact(scope, receive, send)
+
+
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(replies.PATH_NOT_FOUND, send)
+    await replies.PATH_NOT_FOUND.send(scope, send)
 
 
 def build(services: Services, lifespan: Lifespan[Any], requests_max: int) -> ASGIApp:
     """The API as an ASGI application; requests_max: under way at once."""
     by_path = groupby(sorted(ENDPOINTS, key=attrgetter("path")), key=attrgetter("path"))
+    resources = {path: Resource(list(group), services) for path, group in by_path}
     app = Starlette(
-        routes=[Route(path, Resource(list(group), services)) for path, group in by_path],
+        routes=[Route(path, resource) for path, resource in resources.items()],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.router.default = not_found
-    return RequestId(Admission(app, requests_max))
+    return RequestId(Admission(Dispatch(app, resources), requests_max))

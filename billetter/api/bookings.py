@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from billetter.api.endpoint import Call, get, patch, post
+from billetter.api.call import Call
+from billetter.api.endpoint import get, patch, post
 from billetter.api.replies import (
     NO_BOOKING,
     REFUSED,
@@ -34,7 +35,7 @@ async def open_booking(call: Call, body: OpenBooking) -> Reply:
 @get("/api/bookings", query=Paged)
 async def list_bookings(call: Call, query: Paged) -> Reply:
     bookings, total = await call.engine.bookings.page(call.user, *query.window)
-    return listed([_described(booking) for booking in bookings], total)
+    return listed([described(booking) for booking in bookings], total)
 
 
 @patch("/api/bookings/initiatePayment", body=OfBooking)
@@ -70,7 +71,7 @@ def _opened(opened: Opened) -> Reply:
     return marked(reply(201, body, (b"location", b"/api/bookings/%d" % opened.id)), opened)
 
 
-def _described(booking: Booking) -> dict[str, Any]:
+def described(booking: Booking) -> dict[str, Any]:
     return {
         "id": booking.id,
         "event_id": booking.event_id,

@@ -1,128 +1,119 @@
-"""A typed handler becomes an ASGI endpoint: body, principal, idempotency, reply."""
+"""A typed handler becomes an ASGI endpoint: who, how often, body, idempotency, reply."""
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from typing import Any, TypedDict, Unpack
 
-import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from billetter.access.principal import Doorkeeper, Principal, WrongCredentials
+from billetter.access.principal import (
+    CredentialsMissing,
+    Principal,
+    TooBusy,
+    TooManyAttempts,
+    WrongCredentials,
+)
 from billetter.api import replies
+from billetter.api.accesslog import note_user
+from billetter.api.call import Call, Handler, Services
+from billetter.api.inputs import Gone, Stop, parse_body, parse_query, read_body, said, wrong
+from billetter.api.limits import Caller, Gate, Gates, limited, told
 from billetter.api.replies import Reply
-from billetter.domain.ids import BookingId, UserId
-from billetter.domain.money import to_decimal
+from billetter.domain.account import Role
+from billetter.domain.ids import GUEST, UserId
 from billetter.domain.outcome import OutcomeUnknown, Unavailable
-from billetter.engine import Engine
+from billetter.domain.policy import Allowance, Group
 from billetter.engine.idempotency import Idempotency
+from billetter.engine.limits import scarcest
 from billetter.engine.once import Once
 
 BODY_MAX = 16_384
 """Bytes of a request body, unless the endpoint says otherwise."""
-DETAILS_MAX = 20
-QUERY_FIELDS_MAX = 64
 
+Roles = frozenset[Role] | None
+"""Who may call. The guest is one of them where there are guests."""
+EVERYBODY: Roles = None
+CALLERS: Roles = frozenset(Role)
+ORGANIZERS: Roles = frozenset({Role.GUEST, Role.ORGANIZER, Role.ADMIN})
+ADMINS: Roles = frozenset({Role.ADMIN})
+GATEWAYS: Roles = frozenset({Role.SERVICE, Role.ADMIN})
+
+_NOBODY = Principal(GUEST)
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-_JSON = re.compile(rb"application/([a-z0-9.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
-_READS = {b"authorization", b"content-length", b"content-type", b"idempotency-key"}
+_READS = {
+    b"authorization",
+    b"billetter-signature",
+    b"content-length",
+    b"content-type",
+    b"idempotency-key",
+    b"if-none-match",
+}
 
 logger = logging.getLogger("billetter.api")
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What endpoints work with. Durations in ms; payment_url: template of the payment page."""
+class Rules(TypedDict, total=False):
+    """What is not as usual. The usual values, and what they mean, are Endpoint's."""
 
-    engine: Engine
-    doorkeeper: Doorkeeper
-    hold_ms: int
-    payment_ms: int
-    payment_url: str | None
-
-    def payment_page(self, booking: BookingId, amount: int) -> str | None:
-        """Where the client pays; None without a gateway."""
-        if self.payment_url is None:
-            return None
-        return self.payment_url.format(booking_id=booking, amount=to_decimal(amount))
+    body: type[BaseModel]
+    query: type[BaseModel]
+    body_max: int
+    safe: bool
+    keyed: bool
+    roles: Roles
+    group: Group | None
+    signed: bool
+    trusting: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: who calls, with what to work, and the ids in its path."""
-
-    services: Services
-    principal: Principal
-    idempotency: Idempotency | None
-    ids: dict[str, int]
-
-    @property
-    def engine(self) -> Engine:
-        return self.services.engine
-
-    @property
-    def user(self) -> UserId:
-        return self.principal.user
-
-    @property
-    def once(self) -> Once | None:
-        return self.idempotency.once if self.idempotency else None
-
-
-class Handler(Protocol):
-    """An endpoint's function; it takes the body or the query where one is declared."""
-
-    __name__: str
-
-    def __call__(self, call: Call, *inputs: Any) -> Awaitable[Reply]: ...
-
-
-class Stop(Exception):
-    """The request ends here, with this reply."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
-
-
-class Gone(Exception):
-    """The client has left; nobody waits for a reply."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One route: method, path, and what its handler takes."""
+    """One route: method, path, and what its handler takes from whom.
+
+    safe: it only reads; a GET that does not is none for HEAD. keyed: it takes an Idempotency-Key.
+    group: of routes that are limited together; None: not limited here.
+    signed: a signature stands in for credentials where gateways have a secret; the handler checks.
+    trusting: where there are guests, whoever calls may.
+    """
 
     method: str
     path: str
     handler: Handler
-    body: type[BaseModel] | None
-    query: type[BaseModel] | None
-    body_max: int
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    body_max: int = BODY_MAX
     safe: bool
-    """Whether it only reads; a GET that does not is none for HEAD."""
+    keyed: bool
+    roles: Roles = CALLERS
+    group: Group | None
+    signed: bool = False
+    trusting: bool = False
 
     def bound(self, services: Services) -> "BoundEndpoint":
         return BoundEndpoint(self, services)
 
+    def roles_under(self, services: Services) -> Roles:
+        """Who may call where things are as these services say."""
+        proven_otherwise = self.signed and services.payment_secret is not None
+        trusted = self.trusting and services.guests
+        return EVERYBODY if proven_otherwise or trusted else self.roles
+
 
 def _declare(method: str) -> Callable[..., Callable[[Any], Endpoint]]:
-    def declare(
-        path: str,
-        *,
-        body: type[BaseModel] | None = None,
-        query: type[BaseModel] | None = None,
-        body_max: int = BODY_MAX,
-        safe: bool = method == "GET",
-    ) -> Callable[[Any], Endpoint]:
-        return lambda handler: Endpoint(method, path, handler, body, query, body_max, safe)
+    reads = method == "GET"
+    usual = Rules(safe=reads, keyed=not reads, group=Group.READ if reads else Group.WRITE)
+
+    def declare(path: str, **rules: Unpack[Rules]) -> Callable[[Any], Endpoint]:
+        chosen = usual | rules
+        return lambda handler: Endpoint(method=method, path=path, handler=handler, **chosen)
 
     return declare
 
 
-get, post, patch = _declare("GET"), _declare("POST"), _declare("PATCH")
+get, post, put, patch, delete = map(_declare, ("GET", "POST", "PUT", "PATCH", "DELETE"))
 
 
 class BoundEndpoint:
@@ -131,130 +122,99 @@ class BoundEndpoint:
     def __init__(self, endpoint: Endpoint, services: Services) -> None:
         self._endpoint = endpoint
         self._services = services
+        self._roles = endpoint.roles_under(services)
+        self._gates = Gates.of(endpoint.group, services.policies, services.engine.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left: list[Allowance] = []
         try:
-            reply = await self._reply(scope, receive)
-        except Stop as stop:
-            reply = stop.reply
+            reply = await self._reply(scope, receive, left)
         except Gone:
             return
-        except Unavailable as error:
-            logger.debug("unavailable: %s", error)
-            reply = replies.UNAVAILABLE
-        except OutcomeUnknown as error:
-            logger.warning("outcome unknown: %s", error)
-            reply = replies.OUTCOME_UNKNOWN
-        except Exception:
-            logger.exception("%s %s failed", scope["method"], scope["path"])
-            reply = replies.INTERNAL
-        await respond(reply, send)
+        except Exception as error:
+            reply = _failed(error, scope)
+        if left:
+            reply = reply.plus(*told(scarcest(left)))
+        await reply.send(scope, send)
 
-    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
-        endpoint = self._endpoint
-        headers = {name: value for name, value in scope["headers"] if name in _READS}
-        principal = await self._principal(headers.get(b"authorization"))
+    async def _reply(self, scope: Scope, receive: Receive, left: list[Allowance]) -> Reply:
+        endpoint, gates, headers = self._endpoint, self._gates, {}
+        for name, value in scope["headers"]:
+            if name in _READS:
+                headers[name] = value
+        client = scope.get("client")
+        address, authorization = client[0] if client else "", headers.get(b"authorization")
+        if gates.outer is not None:
+            await _admit(gates.outer, Caller(address), left)
+        principal = await self._principal(authorization, address)
+        note_user(scope, principal.user)
         inputs: list[BaseModel] = []
         body = b""
         if endpoint.query is not None:
-            inputs.append(_parse_query(endpoint.query, scope["query_string"]))
+            inputs.append(parse_query(endpoint.query, scope["query_string"]))
         if endpoint.body is not None:
-            body = await _read_body(headers, receive, endpoint.body_max)
-            inputs.append(_parse_body(endpoint.body, body))
+            body = await read_body(headers, receive, endpoint.body_max)
+            inputs.append(parse_body(endpoint.body, body))
+        if gates.inner is not None:
+            await _admit(gates.inner, Caller(address, principal.user, authorization), left)
         idempotency = None
-        if endpoint.method != "GET" and b"idempotency-key" in headers:
-            key = headers[b"idempotency-key"]
+        if endpoint.keyed and (key := headers.get(b"idempotency-key")) is not None:
             idempotency = await self._bind(key, principal.user, scope, body)
-        call = Call(self._services, principal, idempotency, scope.get("path_params", {}))
+        ids = scope.get("path_params", {})
+        call = Call(self._services, principal, address, ids, headers, body, idempotency)
         return await endpoint.handler(call, *inputs)
 
-    async def _principal(self, authorization: bytes | None) -> Principal:
+    async def _principal(self, authorization: bytes | None, address: str) -> Principal:
+        """Who calls, if they may."""
         try:
-            return await self._services.doorkeeper.identify(authorization)
-        except WrongCredentials:
-            raise Stop(replies.UNAUTHORIZED) from None
+            principal = await self._services.doorkeeper.identify(authorization, address)
+        except CredentialsMissing:
+            if self._roles is not None:
+                raise
+            return _NOBODY
+        if self._roles is not None and principal.role not in self._roles:
+            raise Stop(replies.FORBIDDEN)
+        return principal
 
     async def _bind(self, key: bytes, user: UserId, scope: Scope, body: bytes) -> Idempotency:
         """Bind the caller's key to this request: method, path and what the body says."""
         if not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise Stop(_wrong("Idempotency-Key", "must be 1-255 visible ASCII characters"))
+            raise Stop(wrong("Idempotency-Key", "must be 1-255 visible ASCII characters"))
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-        request = Once.named(scope["method"], target, _said(body), ttl_ms=0)
+        request = Once.named(scope["method"], target, said(body), ttl_ms=0)
         idempotency = await self._services.engine.keys.bind(user, key.decode(), request.digest)
         if idempotency is None:
             raise Stop(replies.KEY_REUSED)
         return idempotency
 
 
-async def respond(reply: Reply, send: Send) -> None:
-    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-    await send({"type": "http.response.body", "body": reply.body})
+async def _admit(gate: Gate, caller: Caller, left: list[Allowance]) -> None:
+    """Take what the request costs; what is left is told with the reply."""
+    allowance = await gate.admit(caller)
+    if allowance.retry_after_s is not None:
+        left.clear()
+        raise Stop(limited(allowance))
+    left.append(allowance)
 
 
-async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    content_type = headers.get(b"content-type")
-    if content_type is not None and not _JSON.fullmatch(content_type.strip()):
-        raise Stop(replies.NOT_JSON)
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > limit:
-        raise Stop(_too_large(limit))
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise Stop(_too_large(limit))
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _parse_body(model: type[BaseModel], body: bytes) -> BaseModel:
-    try:
-        return model.__pydantic_validator__.validate_json(body, strict=True)  # type: ignore[no-any-return]
-    except ValidationError as error:
-        raise Stop(_invalid(error)) from None
-
-
-def _parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
-    try:
-        fields = parse_qsl(
-            query_string.decode("latin-1"),
-            keep_blank_values=True,
-            max_num_fields=QUERY_FIELDS_MAX,
-        )
-    except ValueError:
-        raise Stop(_wrong("query", f"has more than {QUERY_FIELDS_MAX} fields")) from None
-    try:
-        return model.model_validate(dict(fields))
-    except ValidationError as error:
-        raise Stop(_invalid(error)) from None
-
-
-def _said(body: bytes) -> str:
-    """What a body says, in whatever order and spacing; as it is if only its reader takes it."""
-    try:
-        said = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) if body else b""
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        said = body  # NaN, 1e999 or deep nesting in fields that nobody reads.
-    return said.decode("utf-8", "replace")
-
-
-def _invalid(error: ValidationError) -> Reply:
-    details = [
-        {
-            "field": ".".join(map(str, each["loc"])) or "body",
-            "message": each["msg"].removeprefix("Value error, "),
-        }
-        for each in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    return replies.invalid(details[:DETAILS_MAX])
-
-
-def _wrong(field: str, message: str) -> Reply:
-    return replies.invalid([{"field": field, "message": message}])
-
-
-def _too_large(limit: int) -> Reply:
-    return replies.error(413, "body_too_large", f"The body may have {limit} bytes at most.")
+def _failed(error: Exception, scope: Scope) -> Reply:
+    """The reply where there is none from the handler."""
+    match error:
+        case Stop():
+            return error.reply
+        case WrongCredentials():
+            return replies.UNAUTHORIZED
+        case CredentialsMissing():
+            return replies.CREDENTIALS_MISSING
+        case TooManyAttempts():
+            return limited(error.allowance)
+        case TooBusy():
+            return replies.OVERLOADED
+        case Unavailable():
+            logger.debug("unavailable: %s", error)
+            return replies.UNAVAILABLE
+        case OutcomeUnknown():
+            logger.warning("outcome unknown: %s", error)
+            return replies.OUTCOME_UNKNOWN
+    logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+    return replies.INTERNAL

@@ -1,25 +1,29 @@
 """Events: made, listed, read."""
 
+import time
 from typing import Any
 
-from billetter.api.endpoint import Call, get, post
+from billetter.api.call import Call
+from billetter.api.endpoint import EVERYBODY, ORGANIZERS, get, post
+from billetter.api.event_schemas import CreateEvent
 from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply, time_text
-from billetter.api.schemas import CreateEvent, ListEvents, OfEvent
+from billetter.api.schemas import ListEvents, OfEvent
 from billetter.domain.event import Counts, Details, EventPlan, Sales, Terms
-from billetter.domain.ids import EventId
+from billetter.domain.ids import EventId, account_of
+from billetter.domain.layout import Zone
 from billetter.domain.money import to_decimal
 
 LAYOUT_BODY_MAX = 1_048_576
 
 
-@post("/api/events", body=CreateEvent, body_max=LAYOUT_BODY_MAX)
+@post("/api/events", body=CreateEvent, body_max=LAYOUT_BODY_MAX, roles=ORGANIZERS)
 async def create_event(call: Call, body: CreateEvent) -> Reply:
     created = await call.engine.events.create(_plan(call, body), call.user, call.idempotency)
     location = (b"location", f"/api/events/{created.id}".encode())
     return marked(reply(201, {"id": created.id}, location), created)
 
 
-@get("/api/events", query=ListEvents)
+@get("/api/events", query=ListEvents, roles=EVERYBODY)
 async def list_events(call: Call, query: ListEvents) -> Reply:
     events = call.engine.events
     if query.query or query.date:
@@ -29,13 +33,13 @@ async def list_events(call: Call, query: ListEvents) -> Reply:
     return listed([_described(each.id, each.created_ms, each.details) for each in found], total)
 
 
-@get("/api/events/{id:id}")
+@get("/api/events/{id:id}", roles=EVERYBODY)
 async def read_event(call: Call) -> Reply:
     sales = await call.engine.events.sales(EventId(call.ids["id"]))
     return NO_EVENT if sales is None else reply(200, _whole(sales))
 
 
-@get("/api/events/{id:id}/availability")
+@get("/api/events/{id:id}/availability", roles=EVERYBODY)
 async def read_availability(call: Call) -> Reply:
     sales = await call.engine.events.sales(EventId(call.ids["id"]))
     if sales is None:
@@ -50,7 +54,7 @@ async def read_availability(call: Call) -> Reply:
     return reply(200, body)
 
 
-@get("/api/analytics", query=OfEvent)
+@get("/api/analytics", roles=EVERYBODY, query=OfEvent)
 async def read_analytics(call: Call, query: OfEvent) -> Reply:
     sales = await call.engine.events.sales(EventId(query.id))
     if sales is None:
@@ -79,6 +83,10 @@ def _plan(call: Call, body: CreateEvent) -> EventPlan:
             body.hold_seconds * 1000 if body.hold_seconds else services.hold_ms,
             body.payment_seconds * 1000 if body.payment_seconds else services.payment_ms,
             body.max_seats_per_booking,
+            body.max_held_per_user,
+            body.max_bought_per_user,
+            body.max_open_bookings_per_user,
+            body.cancel_before_seconds * 1000,
         ),
         body.layout,
     )
@@ -102,21 +110,33 @@ def _whole(sales: Sales) -> dict[str, Any]:
     event, terms = sales.event, sales.event.terms
     return {
         **_described(event.id, event.created_ms, event.details),
+        "organizerId": account_of(event.organizer) if event.organizer else None,
+        "state": event.state,
+        "status": sales.status(time.time() * 1000),
         "hold_seconds": terms.hold_ms // 1000,
         "payment_seconds": terms.payment_ms // 1000,
         "max_seats_per_booking": terms.seats_max,
+        "max_held_per_user": terms.held_max,
+        "max_bought_per_user": terms.bought_max,
+        "max_open_bookings_per_user": terms.open_max,
+        "cancel_before_seconds": terms.cancel_before_ms // 1000,
         **_counted(sales.all),
         "zones": [
-            {
-                "name": zone.name,
-                "price": to_decimal(zone.price),
-                "numbered": zone.numbered,
-                "first_row": zone.first_row,
-                "rows": len(zone.rows),
-                **_counted(counts),
-            }
+            _zone(zone, counts)
             for zone, counts in zip(event.layout.zones, sales.zones, strict=True)
         ],
+    }
+
+
+def _zone(zone: Zone, counts: Counts) -> dict[str, Any]:
+    return {
+        "number": zone.number,
+        "name": zone.name,
+        "price": to_decimal(zone.price),
+        "numbered": zone.numbered,
+        "first_row": zone.first_row,
+        "rows": len(zone.rows),
+        **_counted(counts),
     }
 
 

@@ -5,8 +5,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from billetter.api.endpoint import respond
-from billetter.api.replies import OVERLOADED
+from billetter.api.replies import OVERLOADED, WHOLE, Reply
 
 SHED_S = 1.0
 """Seconds that a request waits for its 503."""
@@ -30,7 +29,7 @@ class Admission:
             await self._app(scope, receive, send)
         elif self._under_way >= self._requests_max:
             await asyncio.sleep(SHED_S)
-            await respond(OVERLOADED, send)
+            await OVERLOADED.send(scope, send)
         else:
             self._under_way += 1
             try:
@@ -51,11 +50,20 @@ class RequestId:
             await self._app(scope, receive, send)
             return
 
+        header = (b"x-request-id", sent)
+
         async def echo(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", sent)]}
+                message = {**message, "headers": [*message["headers"], header]}
             await send(message)
 
+        extensions = scope.get("extensions", {})
+        if (whole := extensions.get(WHOLE)) is not None:
+
+            def echo_whole(reply: Reply) -> bool:
+                return bool(whole(reply.plus(header)))
+
+            scope = {**scope, "extensions": extensions | {WHOLE: echo_whole}}
         await self._app(scope, receive, echo)
 
 

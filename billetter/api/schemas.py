@@ -1,154 +1,29 @@
-"""Request models: strict, with limits on everything. Unknown fields are ignored."""
+"""Request models of bookings, seats, payments, accounts and lists. Unknown fields are ignored."""
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
+from billetter.access.passwords import checked_password
+from billetter.api.fields import PAGE_SIZE_MAX, Day, Digits, Id, Page, PageSize, SeatIds, digits
+from billetter.domain.account import Role, checked_email, checked_username
 from billetter.domain.booking import SeatStatus
-from billetter.domain.ids import ID_MAX, SEATS_MAX
-from billetter.domain.layout import Layout, ZonePlan
-from billetter.domain.money import to_minor
+from billetter.domain.ids import BOOKINGS_MAX, BookingNumber
 
-SEATS_PER_CALL_MAX = 100
-PAGE_SIZE_MAX = 20
 LIST_MAX = 1_000
-ZONES_MAX = 1_000
-_DAY_MS_MAX = 253_402_300_799_999  # The end of the year 9999.
 
 
-def _printable(text: str) -> str:
-    if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text):
-        raise ValueError("must not contain control characters")
-    return text.strip()
+class Register(BaseModel):
+    username: Annotated[str, Field(max_length=1_000), AfterValidator(checked_username)]
+    email: Annotated[str, Field(max_length=1_000), AfterValidator(checked_email)]
+    password: Annotated[str, Field(max_length=1_000), AfterValidator(checked_password)]
+    role: Literal[Role.ATTENDEE, Role.ORGANIZER] = Role.ATTENDEE
 
 
-def _one_line(text: str) -> str:
-    text = _printable(text)
-    if "\n" in text or "\t" in text:
-        raise ValueError("must be one line")
-    if not text:
-        raise ValueError("must not be empty")
-    return text
-
-
-def _ms(moment: datetime) -> int:
-    """Milliseconds since 1970; a time without a zone is UTC."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    ms = round(moment.timestamp() * 1000)
-    if not 0 <= ms <= _DAY_MS_MAX:
-        raise ValueError("must lie between 1970 and 9999")
-    return ms
-
-
-def _digits(text: Any) -> int:
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > ID_MAX:
-        raise ValueError("must be plain decimal digits, at most 2^53-1")
-    return int(text)
-
-
-def _day(text: Any) -> date:
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError("must be a date like 2026-10-13")
-    return date.fromisoformat(text)
-
-
-Id = Annotated[int, Field(ge=0, le=ID_MAX)]
-Title = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
-Text = Annotated[str, Field(max_length=5_000), AfterValidator(_printable)]
-Price = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,2})?$"), AfterValidator(to_minor)]
-Moment = Annotated[datetime, AfterValidator(_ms)]
-Seconds = Annotated[int, Field(ge=1, le=604_800)]
-Seats = Annotated[int, Field(ge=1, le=SEATS_MAX)]
-SeatIds = Annotated[list[Id], Field(min_length=1, max_length=SEATS_PER_CALL_MAX)]
-Digits = Annotated[int, BeforeValidator(_digits)]
-Day = Annotated[date, BeforeValidator(_day)]
-Page = Annotated[int, BeforeValidator(_digits), Field(ge=1)]
-PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=PAGE_SIZE_MAX)]
-
-
-class ZoneBody(BaseModel):
-    """Numbered rows, equal or ragged, or a capacity without numbers."""
-
-    name: Title
-    price: Price
-    rows: Seats | Annotated[list[Seats], Field(min_length=1, max_length=SEATS_MAX)] | None = None
-    seats_per_row: Seats | None = None
-    capacity: Seats | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        ragged = isinstance(self.rows, list)
-        if self.capacity is not None:
-            if self.rows is not None or self.seats_per_row is not None:
-                raise ValueError("capacity excludes rows and seats_per_row")
-        elif self.rows is None:
-            raise ValueError("needs rows and seats_per_row, a list of rows, or a capacity")
-        elif ragged == (self.seats_per_row is not None):
-            raise ValueError("seats_per_row goes with a number of rows, and only with that")
-        return self
-
-    def plan(self) -> ZonePlan:
-        price: Any = self.price
-        if self.capacity is not None:
-            return ZonePlan(self.name, price, (self.capacity,), numbered=False)
-        if isinstance(self.rows, list):
-            return ZonePlan(self.name, price, tuple(self.rows))
-        return even_zone(self.name, price, self.rows or 0, self.seats_per_row or 0)
-
-
-def even_zone(name: str, price: int, rows: int, seats_per_row: int) -> ZonePlan:
-    if rows * seats_per_row > SEATS_MAX:
-        raise ValueError(f"an event has at most {SEATS_MAX} seats")
-    return ZonePlan(name, price, (seats_per_row,) * rows)
-
-
-class CreateEvent(BaseModel):
-    """Without an inventory: 10 rows of 100 seats at 10.00."""
-
-    _layout: Layout = PrivateAttr()
-    title: Title
-    external: bool = False
-    zones: Annotated[list[ZoneBody], Field(min_length=1, max_length=ZONES_MAX)] | None = None
-    rows: Seats | None = None
-    seats_per_row: Seats | None = None
-    price: Price | None = None
-    description: Text | None = None
-    starts_at: Moment | None = None
-    location: Title | None = None
-    category: Title | None = None
-    hold_seconds: Seconds | None = None
-    payment_seconds: Seconds | None = None
-    max_seats_per_booking: Annotated[int, Field(ge=1, le=1_000)] = 100
-
-    @model_validator(mode="after")
-    def _one_inventory(self) -> Self:
-        short = (self.rows, self.seats_per_row, self.price)
-        if self.zones is not None and any(field is not None for field in short):
-            raise ValueError("zones exclude rows, seats_per_row and price")
-        self._layout = Layout.plan(self._zone_plans())
-        return self
-
-    @property
-    def layout(self) -> Layout:
-        return self._layout
-
-    def _zone_plans(self) -> Iterator[ZonePlan]:
-        """The zones asked for, one by one: all at once they may be too large to hold."""
-        if self.zones is not None:
-            yield from (zone.plan() for zone in self.zones)
-            return
-        price: Any = self.price
-        yield even_zone(
-            "Standard",
-            1_000 if price is None else price,
-            self.rows or 10,
-            self.seats_per_row or 100,
-        )
+class Login(BaseModel):
+    email: str
+    password: str
 
 
 class OpenBooking(BaseModel):
@@ -220,13 +95,38 @@ class ListEvents(Paged):
 
 class ListSeats(Paged):
     event_id: Digits
-    row: Annotated[int, BeforeValidator(_digits), Field(ge=1)] | None = None
+    row: Annotated[int, BeforeValidator(digits), Field(ge=1)] | None = None
     status: SeatStatus | None = None
 
 
 class PaymentResult(BaseModel):
+    """timestamp, signature: from a gateway that signs."""
+
     order_id: Annotated[Digits, Field(alias="orderId")]
+    timestamp: Annotated[str, Field(max_length=12)] | None = None
+    signature: Annotated[str, Field(max_length=64)] | None = None
 
 
 class OfEvent(BaseModel):
     id: Digits
+
+
+class Removal(BaseModel):
+    """cancel: an event that has bookings is cancelled, where it would otherwise stay."""
+
+    cancel: bool = False
+
+
+class BookingsBefore(BaseModel):
+    """before: the number of a booking; those with lower ones are listed."""
+
+    before: Annotated[int, BeforeValidator(digits), Field(ge=1, le=BOOKINGS_MAX)] | None = None
+    pageSize: PageSize | None = None
+
+    @property
+    def number(self) -> BookingNumber | None:
+        return None if self.before is None else BookingNumber(self.before)
+
+    @property
+    def take(self) -> int:
+        return self.pageSize or PAGE_SIZE_MAX

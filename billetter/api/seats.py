@@ -1,13 +1,14 @@
 """Seats: listed, selected, released."""
 
-from billetter.api.endpoint import Call, get, patch
+from billetter.api.call import Call
+from billetter.api.endpoint import EVERYBODY, get, patch
 from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_RELEASED, Answers, Reply, listed, reply
 from billetter.api.schemas import ListSeats, ReleaseSeat, SelectSeat
 from billetter.domain.booking import SeatStatus
 from billetter.domain.ids import BookingId, EventId, SeatId, seat_id
 from billetter.domain.money import to_decimal
 from billetter.domain.outcome import Outcome
-from billetter.engine.seats import SeatPage, SeatQuery
+from billetter.engine.maps import SeatPage, SeatQuery
 
 SELECTED = Answers(
     {
@@ -23,10 +24,10 @@ RELEASED = Answers(
 )
 
 
-@get("/api/seats", query=ListSeats)
+@get("/api/seats", roles=EVERYBODY, query=ListSeats)
 async def list_seats(call: Call, query: ListSeats) -> Reply:
     event = EventId(query.event_id)
-    page = await call.engine.seats.page(event, _asked(query))
+    page = await call.engine.maps.page(event, _asked(query))
     return NO_EVENT if page is None else _listed(event, page)
 
 

@@ -1,6 +1,7 @@
 """Is it alive, is it ready, and back to the beginning."""
 
-from billetter.api.endpoint import Call, get, post
+from billetter.api.call import Call
+from billetter.api.endpoint import ADMINS, EVERYBODY, get, post
 from billetter.api.replies import REPLAYED, Reply, reply
 from billetter.domain.outcome import EngineError
 
@@ -9,13 +10,13 @@ NOT_READY = reply(503, {"status": "not_ready", "reason": "redis"}, (b"retry-afte
 RESET = reply(200, {"status": "reset"}, (b"billetter-outcome", b"RESET"))
 
 
-@get("/health")
+@get("/health", roles=EVERYBODY, group=None)
 async def health(call: Call) -> Reply:
     """The process answers; it says nothing of Redis."""
     return HEALTHY
 
 
-@get("/ready")
+@get("/ready", roles=EVERYBODY, group=None)
 async def ready(call: Call) -> Reply:
     """Redis answers, and what it does to keep what it is told."""
     try:
@@ -26,7 +27,7 @@ async def ready(call: Call) -> Reply:
     return reply(200, body)
 
 
-@post("/api/reset")
+@post("/api/reset", roles=ADMINS, trusting=True)
 async def reset(call: Call) -> Reply:
     made = await call.engine.reset.run(call.user, call.idempotency)
     return RESET if made else RESET.plus(REPLAYED)

@@ -1,8 +1,10 @@
 """What an event is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
-from billetter.domain.ids import EventId
+from billetter.domain.ids import EventId, UserId
 from billetter.domain.layout import Layout
 
 
@@ -18,13 +20,37 @@ class Details:
     category: str | None = None
 
 
+class State(StrEnum):
+    """on_sale ↔ closed, which still takes payments; then cancelling → cancelled, for good."""
+
+    ON_SALE = "on_sale"
+    CLOSED = "closed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+CANCEL_BEFORE_MS = 43_200_000
+"""How long before its start a paid booking may be cancelled unless the event says otherwise."""
+CAP_MAX = 1_000
+"""The largest cap. An event that has any allows no user more unfinished bookings than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How an event sells: how long holds and payments last, seats of one booking at most."""
+    """How an event sells: how long holds and payments last, seats of one booking at most.
+
+    held_max, bought_max, open_max: what one user may have of the event, up to CAP_MAX each: seats
+    held, seats bought (what is held counts, too), unfinished bookings. None: as much as they like.
+    cancel_before_ms: paid bookings may be cancelled until this long before the event starts.
+    """
 
     hold_ms: int
     payment_ms: int
     seats_max: int
+    held_max: int | None = None
+    bought_max: int | None = None
+    open_max: int | None = None
+    cancel_before_ms: int = CANCEL_BEFORE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +69,15 @@ class ListedEvent:
     id: EventId
     created_ms: int
     details: Details
+    state: State = State.ON_SALE
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as it stands in Redis. `version` changes with every change of its plan."""
+    """An event as it stands in Redis. `version` changes with every change of its plan.
+
+    organizer: None where only an administrator may change it.
+    """
 
     id: EventId
     version: str
@@ -55,6 +85,12 @@ class Event:
     details: Details
     terms: Terms
     layout: Layout
+    state: State = State.ON_SALE
+    organizer: UserId | None = None
+
+
+Change = Callable[[Event], Event]
+"""What becomes of an event; computed anew when the event has moved on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +118,15 @@ class Sales:
     zones: tuple[Counts, ...]
     revenue: int
     confirmed: int
+
+    def status(self, now_ms: float) -> str:
+        """What people are told of the event: cancelled, past, sold_out or upcoming."""
+        if self.event.state in (State.CANCELLING, State.CANCELLED):
+            return "cancelled"
+        starts_at_ms = self.event.details.starts_at_ms
+        if starts_at_ms is not None and starts_at_ms < now_ms:
+            return "past"
+        return "upcoming" if self.all.free else "sold_out"
 
     @property
     def all(self) -> Counts:

@@ -15,6 +15,8 @@ SeatIndex = NewType("SeatIndex", int)
 """Position of a seat in its event's bitmaps, from 0."""
 BookingNumber = NewType("BookingNumber", int)
 """Counts the bookings of one event, from 1."""
+AccountId = NewType("AccountId", int)
+"""Counts the accounts, from 1; never given twice."""
 UserId = NewType("UserId", str)
 """A typed user: `guest`, `a:<account id>` or `x:<name>`; never holds a brace."""
 
@@ -29,6 +31,16 @@ _SEATS = SEATS_MAX + 1
 _BOOKINGS = BOOKINGS_MAX + 1
 
 EVENT_ID_MAX = ID_MAX // _BOOKINGS - 1
+
+
+def account_user(account: AccountId) -> UserId:
+    return UserId(f"a:{account}")
+
+
+def account_of(user: UserId) -> AccountId | None:
+    """The account behind a user, if there is one."""
+    kind, _, rest = user.partition(":")
+    return AccountId(int(rest)) if kind == "a" else None
 
 
 def seat_id(event: EventId, index: SeatIndex) -> SeatId:

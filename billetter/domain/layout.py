@@ -3,11 +3,14 @@
 A zone is a list of extents (first index, count) in the event's bitmaps. Each extent starts at a
 multiple of 8, so that the counts of a zone are byte-range BITCOUNTs; the padding between extents
 belongs to nobody. Rows number 1… through the event in zone order; a capacity zone is one row.
+
+What a seat index, a row or a zone's number once meant, it means for ever: what is added comes
+behind all that ever was, and what goes leaves a gap.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from json import dumps, loads
@@ -24,7 +27,7 @@ class Span(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Frozen ones take three times as long to make, and lists make many.
 class Seat:
     """One seat. row and number count from 1."""
 
@@ -43,6 +46,7 @@ class Zone:
     """Seats of one name and price.
 
     price: minor units. rows: seats of each row, or one number for a zone without numbered seats.
+    number: counts the zones of the event, from 1, those included that are gone.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Zone:
     numbered: bool
     first_row: int
     extents: tuple[Span, ...]
+    number: int = 1
 
     @cached_property
     def row_ends(self) -> tuple[int, ...]:
@@ -79,9 +84,14 @@ class ZonePlan:
 
 
 class Layout:
-    """The seats of one event, fixed for one version of it."""
+    """The seats of one event, fixed for one version of it.
 
-    def __init__(self, zones: Sequence[Zone]) -> None:
+    bits, numbers: the last index + 1 and the last zone's number, of those that are gone, too.
+    """
+
+    def __init__(self, zones: Sequence[Zone], bits: int = 0, numbers: int = 0) -> None:
+        if not zones:
+            raise LayoutError("an event needs at least one zone")
         self.zones = tuple(zones)
         extents = sorted(
             (
@@ -95,27 +105,69 @@ class Layout:
         self._starts = [start for start, *_ in extents]
         self._first_rows = [zone.first_row for zone in self.zones]
         self.total = sum(zone.size for zone in self.zones)
-        self.bits = extents[-1][0] + extents[-1][1]
-        """The last index + 1."""
+        self.bits = max(bits, extents[-1][0] + extents[-1][1])
+        """The last index that ever was a seat + 1."""
+        self.numbers = max(numbers, *(zone.number for zone in self.zones), len(self.zones))
+        """The number of the last zone that ever was."""
 
     @classmethod
     def plan(cls, plans: Iterable[ZonePlan]) -> "Layout":
         """Lay out new zones one after another. LayoutError at the first that does not fit."""
-        zones: list[Zone] = []
-        start, row = 0, 1
-        for plan in plans:
-            size = sum(plan.rows)
-            if size < 1:
-                raise LayoutError(f"zone {plan.name!r} has no seats")
-            if start + size > SEATS_MAX:
-                raise LayoutError(f"an event has at most {SEATS_MAX} seats")
-            extents = (Span(start, size),)
-            zones.append(Zone(plan.name, plan.price, plan.rows, plan.numbered, row, extents))
-            start += (size + 7) // 8 * 8
-            row += len(plan.rows)
-        if not zones:
-            raise LayoutError("an event needs at least one zone")
-        return cls(zones)
+        return cls(list(_laid_out(plans, bits=0, row=1, number=1)))
+
+    def adding(self, plans: Iterable[ZonePlan]) -> "Layout":
+        """With more zones behind those there are. LayoutError at the first that does not fit."""
+        row = max(zone.first_row + len(zone.rows) for zone in self.zones)
+        more = _laid_out(plans, self.bits, row, self.numbers + 1)
+        return Layout([*self.zones, *more], self.bits, self.numbers)
+
+    def without(self, number: int) -> "Layout":
+        """Without this zone. LayoutError: there is none, or no other."""
+        gone = self.zone(number)
+        return self._with([zone for zone in self.zones if zone is not gone])
+
+    def renamed(self, number: int, name: str) -> "Layout":
+        return self._changed(replace(self.zone(number), name=name))
+
+    def priced(self, number: int, price: int) -> "Layout":
+        """With another price for the seats of a zone that nobody has yet."""
+        return self._changed(replace(self.zone(number), price=price))
+
+    def sized(self, number: int, capacity: int) -> "Layout":
+        """With another capacity of a zone without numbered seats; what goes is its last seats."""
+        zone = self.zone(number)
+        if zone.numbered:
+            raise LayoutError(f"the rows of zone {zone.name!r} cannot be changed")
+        if capacity < 1:
+            raise LayoutError(f"zone {zone.name!r} has no seats")
+        extents = window(zone.extents, 0, capacity)
+        if capacity > zone.size:
+            extents.append(_behind(self.bits, capacity - zone.size))
+        return self._changed(replace(zone, rows=(capacity,), extents=tuple(extents)))
+
+    def gone(self, later: "Layout") -> list[Span]:
+        """The seats that `later`, made of this layout, no longer has."""
+        left = {span.start: span.size for zone in later.zones for span in zone.extents}
+        return [
+            Span(start + left.get(start, 0), size - left.get(start, 0))
+            for start, size, *_ in self._extents
+            if size > left.get(start, 0)
+        ]
+
+    def zone(self, number: int) -> Zone:
+        """The zone of this number; LayoutError where there is none."""
+        for zone in self.zones:
+            if zone.number == number:
+                return zone
+        raise LayoutError(f"there is no zone {number}")
+
+    def _changed(self, changed: Zone) -> "Layout":
+        return self._with(
+            [changed if zone.number == changed.number else zone for zone in self.zones]
+        )
+
+    def _with(self, zones: Sequence[Zone]) -> "Layout":
+        return Layout(zones, self.bits, self.numbers)
 
     def zone_of(self, index: int) -> Zone | None:
         """The zone of the seat at `index`; None where there is no seat: padding, out of range."""
@@ -130,6 +182,20 @@ class Layout:
         zone, offset = found
         row, number = zone.place(offset)
         return Seat(SeatIndex(index), row, number, zone)
+
+    def seats(self, span: Span) -> Iterator[Seat]:
+        """The seats at the indexes of `span`, which lies in one extent."""
+        found = self._find(span.start)
+        assert found is not None, "a span holds only seats"
+        zone, offset = found
+        end = offset + span.size
+        while offset < end:
+            row, number = zone.place(offset)
+            take = min(zone.rows[row - zone.first_row] - number + 1, end - offset)
+            for step in range(take):
+                index = SeatIndex(span.start + span.size - end + offset + step)
+                yield Seat(index, row, number + step, zone)
+            offset += take
 
     def _find(self, index: int) -> tuple[Zone, int] | None:
         """The zone of an index, and which of its seats it is, counted from 0."""
@@ -153,18 +219,22 @@ class Layout:
 
     def to_json(self) -> str:
         """What `from_json` reads; equal rows are written once, so it stays O(zones)."""
-        return dumps([_zone_to_json(zone) for zone in self.zones], separators=(",", ":"))
+        zones: list[object] = [None] * self.numbers
+        for zone in self.zones:
+            zones[zone.number - 1] = _zone_to_json(zone)
+        return dumps(zones, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Layout":
+    def from_json(cls, text: str | bytes, bits: int = 0) -> "Layout":
+        entries = loads(text)
         zones: list[Zone] = []
-        row = 1
-        for name, price, numbered, rows, extents in loads(text):
-            lengths = tuple(n for times, n in rows for _ in range(times))
-            spans = tuple(Span(*extent) for extent in extents)
-            zones.append(Zone(name, price, lengths, bool(numbered), row, spans))
-            row += len(lengths)
-        return cls(zones)
+        for number, entry in enumerate(entries, 1):
+            if entry is not None:
+                name, price, numbered, row, rows, extents = entry
+                lengths = tuple(n for times, n in rows for _ in range(times))
+                spans = tuple(Span(*extent) for extent in extents)
+                zones.append(Zone(name, price, lengths, bool(numbered), row, spans, number))
+        return cls(zones, bits, len(entries))
 
 
 def window(spans: Sequence[Span], skip: int, take: int) -> list[Span]:
@@ -181,6 +251,24 @@ def window(spans: Sequence[Span], skip: int, take: int) -> list[Span]:
     return left
 
 
+def _laid_out(plans: Iterable[ZonePlan], bits: int, row: int, number: int) -> Iterator[Zone]:
+    for plan in plans:
+        size = sum(plan.rows)
+        if size < 1:
+            raise LayoutError(f"zone {plan.name!r} has no seats")
+        span = _behind(bits, size)
+        yield Zone(plan.name, plan.price, plan.rows, plan.numbered, row, (span,), number)
+        bits, row, number = span.start + size, row + len(plan.rows), number + 1
+
+
+def _behind(bits: int, size: int) -> Span:
+    """An extent behind all that ever was."""
+    start = (bits + 7) // 8 * 8
+    if start + size > SEATS_MAX:
+        raise LayoutError(f"an event has at most {SEATS_MAX} seats")
+    return Span(start, size)
+
+
 def _with_offsets(zone: Zone) -> Iterator[tuple[Span, int]]:
     offset = 0
     for span in zone.extents:
@@ -195,4 +283,4 @@ def _zone_to_json(zone: Zone) -> list[object]:
             runs[-1][0] += 1
         else:
             runs.append([1, length])
-    return [zone.name, zone.price, int(zone.numbered), runs, zone.extents]
+    return [zone.name, zone.price, int(zone.numbered), zone.first_row, runs, zone.extents]

@@ -1,5 +1,7 @@
 """Money is an integer count of minor units inside, a decimal string with two digits outside."""
 
+from functools import lru_cache
+
 PRICE_MAX = 99_999_999_999
 """Largest price of one seat, in minor units: a full booking's sum stays exact in a Lua number."""
 
@@ -10,5 +12,6 @@ def to_minor(decimal: str) -> int:
     return int(whole) * 100 + int(cents.ljust(2, "0"))
 
 
+@lru_cache(4_096)  # Whole events are sold at a few prices.
 def to_decimal(minor: int) -> str:
     return f"{minor // 100}.{minor % 100:02}"

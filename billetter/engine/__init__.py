@@ -4,10 +4,14 @@ from dataclasses import dataclass
 
 from billetter.domain.outcome import EngineError, Unavailable
 from billetter.engine import keys
+from billetter.engine.accounts import Accounts
 from billetter.engine.audit import Audit
 from billetter.engine.bookings import Bookings
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Keys
+from billetter.engine.limits import Limits
+from billetter.engine.maps import SeatMaps
+from billetter.engine.organizers import Organizers
 from billetter.engine.repeat import Repeater
 from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
@@ -47,12 +51,18 @@ class Engine:
         self.store = Store(wire)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
+        self.maps = SeatMaps(self.store, self.events)
         self.seats = Seats(self.store, self.events, repeater)
         self.bookings = Bookings(self.store, self.events, repeater, kept.ended_ms)
+        self.organizers = Organizers(self.store, self.events, repeater)
+        self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)
+        self.limits = Limits(self.store)
         self.reset = Reset(self.store, self.events, self.keys)
         self.audit = Audit(self.store, self.events, kept.ended_ms)
-        self.sweeper = Sweeper(self.store, self.bookings, kept.journal_ms, kept.journal_max)
+        self.sweeper = Sweeper(
+            self.store, self.bookings, self.organizers, kept.journal_ms, kept.journal_max
+        )
 
     async def prepare(self) -> None:
         """Load the scripts and claim the format; EngineError when this Redis has another one."""

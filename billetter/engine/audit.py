@@ -15,6 +15,7 @@ from billetter.domain.booking import Status
 from billetter.domain.event import Event
 from billetter.domain.ids import BookingNumber, EventId, SeatIndex, booking_id, seat_id
 from billetter.engine import keys
+from billetter.engine.allowances import Part, parts_of, share_faults
 from billetter.engine.events import Events
 from billetter.engine.inspection import (
     Fault,
@@ -73,6 +74,7 @@ class _FirstLook:
     listed: dict[int, BookingNumber] = field(default_factory=dict)
     confirmed: set[int] = field(default_factory=set)
     paid: dict[BookingNumber, int] = field(default_factory=dict)
+    parts: set[Part] = field(default_factory=set)
     holders: dict[int, BookingNumber] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
     sold: set[int] = field(default_factory=set)
@@ -80,6 +82,7 @@ class _FirstLook:
 
     def add(self, booking: SeenBooking) -> None:
         self.bookings += 1
+        self.parts.update(parts_of(booking))
         for index in booking.seats:
             if index in self.listed:
                 self.suspects |= {(index, booking.number), (index, self.listed[index])}
@@ -170,6 +173,7 @@ class _Course:
         known, gaps = set(replay.of(event_id).paid), replay.gaps
         first = await self._first_look(event_id, seen.bookings)
         wrong = await self._second_look(event, first, replay)
+        wrong += await share_faults(self._store, event, first.parts)
         seen = await see_event(self._store, event_id)
         if seen is None:
             return  # What is left of its bookings waits to be discarded.

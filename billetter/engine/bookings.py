@@ -23,6 +23,9 @@ from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
+WALK_MIN, WALK_MAX = 20, 2_000
+"""Booking numbers looked at in one step, and in one call."""
+
 
 class Bookings:
     """keep_ms: how long a cancelled booking is kept."""
@@ -42,7 +45,8 @@ class Bookings:
     ) -> Opened | Answer:
         """Open a booking, and claim all of `seats` with it: both, or neither.
 
-        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY.
+        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (the
+        event's state), CAP_REACHED (which cap, and what it is).
         """
         own = keys.of_event(event_id)
         drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
@@ -72,7 +76,7 @@ class Bookings:
     ) -> AwaitingPayment | Answer:
         """Fix the amount and start the payment's time; again while awaiting, the same answer.
 
-        A refusal: NO_BOOKING, NOT_YOURS, NO_SEATS, CLOSED.
+        A refusal: NO_BOOKING, NOT_YOURS, NO_SEATS, CLOSED, NOT_ON_SALE (the event is cancelled).
         """
         event, number = split_booking_id(booking)
         own = keys.of_event(event)
@@ -99,11 +103,23 @@ class Bookings:
 
     async def cancel(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
         """Its owner gives it up: CANCELLED, NO_BOOKING, NOT_YOURS, ALREADY_CONFIRMED or CLOSED."""
-        return await self._cancel(booking, user, once)
+        return await self._cancel(booking, user, "", once)
 
     async def fail(self, booking: BookingId, once: Once | None = None) -> Answer:
         """Its payment failed: CANCELLED, NO_BOOKING or ALREADY_CONFIRMED."""
-        return await self._cancel(booking, "", once)
+        return await self._cancel(booking, "", "payment_failed", once)
+
+    async def refund(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
+        """Its owner gives back what they have paid for, as long as the event allows it.
+
+        REFUND_DUE (the amount); CANCELLED: it is already; NO_EVENT, NO_BOOKING, NOT_YOURS, CLOSED
+        (not paid) or TOO_LATE (until when it could be done, ms).
+        """
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        return await self._store.change(
+            "refund_booking", own, own.to_refund(number), once, user, event, number, ""
+        )
 
     async def note(self, booking: BookingId, text: str, once: Once) -> Answer:
         """Write into the journal what a gateway said: NOTED or NO_BOOKING."""
@@ -130,12 +146,31 @@ class Bookings:
                 return [booking for booking in found if booking], int(total)
             await self._store.command("ZREM", index, *gone)
 
+    async def of_event(
+        self, event: EventId, before: BookingNumber | None, take: int
+    ) -> tuple[list[Booking], BookingNumber | None]:
+        """Bookings of an event, newest first, and where to go on: None at the end.
+
+        before: numbers below this one; None: from the newest on. Numbers have gaps, where empty
+        bookings were, so a look at WALK_MAX of them may find fewer than `take`.
+        """
+        last = await self._store.command("HGET", keys.of_event(event).event, "bookings", reads=True)
+        upper = int(last or 0) if before is None else min(before - 1, int(last or 0))
+        lowest = max(0, upper - WALK_MAX)
+        found: list[Booking] = []
+        while upper > lowest and len(found) < take:
+            lower = max(lowest, upper - max(take - len(found), WALK_MIN))
+            numbers = (BookingNumber(each) for each in range(upper, lower, -1))
+            read = await asyncio.gather(*(self.get(booking_id(event, each)) for each in numbers))
+            found += [booking for booking in read if booking]
+            upper = lower
+        if len(found) > take:
+            upper = split_booking_id(found[take - 1].id)[1] - 1
+        return found[:take], BookingNumber(upper + 1) if upper else None
+
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""
-        answer = await self._repeater.expire(event, number)
-        if answer.outcome is Outcome.VANISHED:
-            await self._unlist(UserId(answer.fields[0]), booking_id(event, number))
-        return answer
+        return await self._repeater.expire(event, number)
 
     async def forget(self, event: EventId, number: BookingNumber) -> Answer:
         """Remove an ended booking whose time is up, from its owner's list too."""
@@ -144,18 +179,14 @@ class Bookings:
             "forget_booking", [own.booking(number), own.ended, own.journal], event, number
         )
         if answer.outcome is Outcome.FORGOTTEN:
-            await self._unlist(UserId(answer.fields[0]), booking_id(event, number))
+            await self._repeater.unlist(UserId(answer.fields[0]), event, number)
         return answer
 
-    async def _unlist(self, user: UserId, booking: BookingId) -> None:
-        await self._store.command("ZREM", keys.user_bookings(user), booking)
-
-    async def _cancel(self, booking: BookingId, user: str, once: Once | None) -> Answer:
+    async def _cancel(self, booking: BookingId, user: str, why: str, once: Once | None) -> Answer:
         event, number = split_booking_id(booking)
         own = keys.of_event(event)
-        return await self._store.change(
-            "cancel_booking", own, own.to_end(number), once, user, event, number, self._keep_ms
-        )
+        about = (user, event, number, self._keep_ms, why)
+        return await self._store.change("cancel_booking", own, own.to_end(number), once, *about)
 
 
 def _booking(booking: BookingId, answer: Answer) -> Booking:

@@ -3,23 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from billetter.domain.event import Counts, Details, Event, EventPlan, ListedEvent, Sales, Terms
+from billetter.domain.event import (
+    Counts,
+    Details,
+    Event,
+    EventPlan,
+    ListedEvent,
+    Sales,
+    State,
+)
 from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
 from billetter.domain.layout import Layout, Span
 from billetter.domain.outcome import Answer, Created, Outcome
-from billetter.engine import keys
+from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.scripts import Store
 
 CACHED_MAX = 4_096
 LIST_BATCH = 500
-
-_DETAILS = ("title", "external", "description", "starts_at", "location", "category")
-_TERMS = ("hold_ms", "payment_ms", "seats_max")
-_LISTED = ("created", *_DETAILS)
-_WHOLE = ("version", "layout", *_TERMS, *_LISTED)
 
 
 class Wanted(NamedTuple):
@@ -55,8 +58,8 @@ class Events:
     ) -> Created:
         """Make the event of this id, unless it exists. Seeded ones outlive a reset."""
         own = keys.of_event(event)
-        fields = _fields(plan) | ({"seeded": "1"} if seeded else {})
-        flat = [text for field in fields.items() for text in field]
+        made = fields.of_plan(plan) | ({"seeded": "1"} if seeded else {})
+        flat = [text for field in made.items() for text in field]
         answer = await self._store.run("create_event", [own.event, own.journal], event, user, *flat)
         await self._store.complete("ZADD", keys.EVENTS_INDEX, event, event)
         return Created(event, answer.outcome, answer.replayed)
@@ -133,29 +136,21 @@ class Events:
 
     async def _listed(self, ids: Sequence[EventId]) -> list[ListedEvent]:
         reads = (
-            self._store.command("HMGET", keys.of_event(event).event, *_LISTED, reads=True)
+            self._store.command("HMGET", keys.of_event(event).event, *fields.LISTED, reads=True)
             for event in ids
         )
         rows = await asyncio.gather(*reads)
         # An event that is gone may still be in the index for a moment.
         return [
-            ListedEvent(event, int(row[0]), _details(row[1:]))
+            ListedEvent(event, int(row[0]), fields.details(row[2:]), State(row[1].decode()))
             for event, row in zip(ids, rows, strict=True)
             if row[0] is not None
         ]
 
     async def _read(self, event: EventId) -> Event | None:
-        row = await self._store.command("HMGET", keys.of_event(event).event, *_WHOLE, reads=True)
-        if row[0] is None:
-            return None
-        return Event(
-            event,
-            row[0].decode(),
-            int(row[5]),
-            _details(row[6:]),
-            Terms(*map(int, row[2:5])),
-            Layout.from_json(row[1]),
-        )
+        own = keys.of_event(event)
+        row = await self._store.command("HMGET", own.event, *fields.WHOLE, reads=True)
+        return None if row[0] is None else fields.event(event, row)
 
     async def _count(self, event: Event) -> Answer:
         own = keys.of_event(event.id)
@@ -179,41 +174,6 @@ def _sales(event: Event, answer: Answer) -> Sales:
         taken, sold = (sum(column) for column in zip(*counted, strict=True))
         zones.append(Counts(zone.size, taken, sold))
     return Sales(event, tuple(zones), revenue, confirmed)
-
-
-def _fields(plan: EventPlan) -> dict[str, str | int]:
-    """The fields of the event's hash; what is not set is not there."""
-    details, terms = plan.details, plan.terms
-    fields: dict[str, str | int | None] = {
-        "title": details.title,
-        "external": 1 if details.external else None,
-        "description": details.description,
-        "starts_at": details.starts_at_ms,
-        "location": details.location,
-        "category": details.category,
-        "hold_ms": terms.hold_ms,
-        "payment_ms": terms.payment_ms,
-        "seats_max": terms.seats_max,
-        "bits": plan.layout.bits,
-        "layout": plan.layout.to_json(),
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _details(row: Sequence[Any]) -> Details:
-    title, external, description, starts_at, location, category = row
-    return Details(
-        title.decode(),
-        external is not None,
-        _text(description),
-        None if starts_at is None else int(starts_at),
-        _text(location),
-        _text(category),
-    )
-
-
-def _text(field: bytes | None) -> str | None:
-    return None if field is None else field.decode()
 
 
 def _matches(details: Details, query: str, day: date | None) -> bool:

@@ -11,7 +11,7 @@ from billetter.engine import keys
 from billetter.engine.journal import Replay, place
 from billetter.engine.scripts import Store
 
-_UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
+UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _PRICED = frozenset({Status.PAYMENT_INITIATED, Status.CONFIRMED})
 _WITH_SEATS = _PRICED | {Status.SEATS_SELECTED}
@@ -108,7 +108,7 @@ def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterato
         yield Fault(f"{name} is {seen.status}, and lists {'' if seen.seats else 'no '}seats")
     if seen.status in _PRICED and seen.amount != str(seen.price):
         yield Fault(f"{name} costs {seen.amount or 'nothing'}, its seats {seen.price}")
-    if seen.status in _UNFINISHED:
+    if seen.status in UNFINISHED:
         if seen.deadline != seen.expires:
             due = f"due {seen.deadline}" if seen.deadline else "not due at all"
             yield Fault(
@@ -117,7 +117,7 @@ def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterato
             )
     elif seen.deadline:
         yield Fault(f"{name} is {seen.status}, and due", ("ZREM", own.deadlines, member))
-    if seen.held and seen.status not in _UNFINISHED:
+    if seen.held and seen.status not in UNFINISHED:
         yield Fault(f"{name} is {seen.status}, and has a hold")
     leaves = seen.status in _ENDED and seen.refund != "due"
     if leaves and not seen.forget:

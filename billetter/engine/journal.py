@@ -12,11 +12,15 @@ BATCH = 1_000
 _START = "0-0"
 _TAKING = frozenset({"opened", "claimed", "confirmed"})
 _FREEING = frozenset({"released", "cancelled", "expired", "discarded"})
+_UNDOING = frozenset({"cancelled", "discarded"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. seats: indexes. lua/README.md says what `what` can be."""
+    """One entry. seats: indexes. lua/README.md says what `what` can be.
+
+    Entries of the event itself have no booking; their seats are those that are gone.
+    """
 
     id: str
     what: str
@@ -32,7 +36,8 @@ class Inventory:
     """Whose the seats of one event are, as its journal tells.
 
     whole: the journal still has the event's creation, so it tells everything.
-    paid: what its confirmed bookings cost. undone: bookings that a reset has discarded.
+    paid: what its confirmed bookings cost. undone: bookings that were cancelled, or discarded by a
+    reset: what they cost counts no more.
     """
 
     whole: bool = False
@@ -58,7 +63,7 @@ class Inventory:
             for seat in entry.seats:
                 self.holders.pop(seat, None)
             self.sold.difference_update(entry.seats)
-            if entry.what == "discarded":
+            if entry.what in _UNDOING:
                 self.paid.pop(entry.booking, None)
                 self.undone.add(entry.booking)
 

@@ -7,12 +7,17 @@ change touches lies in one cluster slot.
 import re
 from functools import lru_cache
 
-from billetter.domain.ids import BookingNumber, EventId, UserId
+from billetter.domain.ids import AccountId, BookingNumber, EventId, UserId
 
 PARTITIONS = 64
 META = "{meta}"
 EVENTS_NEXT = "{events}:next"
 EVENTS_INDEX = "{events}:index"
+USERS_NEXT = "{users}:next"
+USERS_JOURNAL = "{users}:journal"
+EMAILS = "{users}:emails"
+USERNAMES = "{users}:usernames"
+TOKENS = "{users}:tokens"
 OURS = "{*"
 """A pattern for SCAN that no key of ours escapes; others may match it too."""
 
@@ -33,6 +38,10 @@ def ended(tag: str) -> str:
     return f"{tag}:ended"
 
 
+def chores(tag: str) -> str:
+    return f"{tag}:chores"
+
+
 def lease(index: str) -> str:
     """Held by the sweeper that empties this index."""
     return f"{index}:sweeping"
@@ -49,11 +58,13 @@ class EventKeys:
         "_booking",
         "_hold",
         "_once",
+        "chores",
         "deadlines",
         "ended",
         "event",
         "holders",
         "journal",
+        "shares",
         "sold",
         "tag",
         "taken",
@@ -65,9 +76,11 @@ class EventKeys:
         self.taken = f"{tag}:event:{event}:taken"
         self.sold = f"{tag}:event:{event}:sold"
         self.holders = f"{tag}:event:{event}:holders"
+        self.shares = f"{tag}:event:{event}:shares"
         self.deadlines = deadlines(tag)
         self.ended = ended(tag)
         self.journal = journal(tag)
+        self.chores = chores(tag)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
         self._once = f"{tag}:once:"
@@ -91,6 +104,18 @@ class EventKeys:
             self.hold(number),
             self.deadlines,
             self.journal,
+            self.shares,
+        ]
+
+    def to_release(self, number: BookingNumber) -> list[str]:
+        """What a script needs that takes seats back from a booking that goes on."""
+        return [
+            self.taken,
+            self.holders,
+            self.booking(number),
+            self.hold(number),
+            self.journal,
+            self.shares,
         ]
 
     def to_end(self, number: BookingNumber) -> list[str]:
@@ -103,6 +128,7 @@ class EventKeys:
             self.deadlines,
             self.ended,
             self.journal,
+            self.shares,
         ]
 
     def to_settle(self, number: BookingNumber) -> list[str]:
@@ -117,6 +143,32 @@ class EventKeys:
             self.deadlines,
             self.ended,
             self.journal,
+            self.shares,
+        ]
+
+    def to_refund(self, number: BookingNumber) -> list[str]:
+        """What a script needs that takes back what a booking has bought."""
+        return [
+            self.event,
+            self.taken,
+            self.sold,
+            self.holders,
+            self.booking(number),
+            self.hold(number),
+            self.journal,
+            self.shares,
+        ]
+
+    def to_remove(self) -> list[str]:
+        """What a script needs that removes the event."""
+        return [
+            self.event,
+            self.taken,
+            self.sold,
+            self.holders,
+            self.shares,
+            self.chores,
+            self.journal,
         ]
 
 
@@ -125,12 +177,24 @@ def of_event(event: EventId) -> EventKeys:
     return EventKeys(event)
 
 
+def account(id_: AccountId) -> str:
+    return f"{{users}}:account:{id_}"
+
+
+def account_tokens(id_: AccountId) -> str:
+    return f"{{users}}:account:{id_}:tokens"
+
+
 def user_bookings(user: UserId) -> str:
     return f"{{u:{user}}}:bookings"
 
 
 def user_once(user: UserId, key: str) -> str:
     return f"{{u:{user}}}:once:{key}"
+
+
+def limit(bucket: str) -> str:
+    return f"{{l:{bucket}}}"
 
 
 def event_of(key: bytes) -> EventId | None:

@@ -1,4 +1,4 @@
-"""Back to the seeded state: what was made since then goes, seeded events are emptied."""
+"""Back to the seeded state: what was made since then goes, seeded events are as they were made."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,18 +30,23 @@ class Reset:
         spared = keys.user_once(user, idempotency.key).encode() if idempotency else b""
         ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
         made = [EventId(int(each)) for each in ids]
-        gone = [event for event in made if not await self._seeded(event)]
+        kept = [event for event in made if await self._seeded(event)]
         try:
-            await self._clear(gone, spared, user)
+            await self._clear(made, kept, spared, user)
         except Unavailable as error:
             raise OutcomeUnknown(f"the reset stopped half-way: {error}") from error
         if idempotency:
             await self._requests.finish(idempotency)
         return True
 
-    async def _clear(self, gone: Sequence[EventId], spared: bytes, user: UserId) -> None:
+    async def _clear(
+        self, made: Sequence[EventId], kept: Sequence[EventId], spared: bytes, user: UserId
+    ) -> None:
+        gone = [event for event in made if event not in set(kept)]
         for event in gone:
             await self._remove(event, user)
+        for event in kept:
+            await self._restore(event, user)
         async for batch in self._store.scan(keys.OURS):
             await asyncio.gather(*(self._discard(key) for key in batch if key != spared))
         for event in gone:
@@ -52,10 +57,15 @@ class Reset:
         own = keys.of_event(event)
         return bool(await self._store.command("HEXISTS", own.event, "seeded", reads=True))
 
+    async def _restore(self, event: EventId, user: UserId) -> None:
+        own = keys.of_event(event)
+        declared = [own.event, own.chores, own.journal]
+        await self._store.run("restore_event", declared, event, user)
+        self._events.forget(event)
+
     async def _remove(self, event: EventId, user: UserId) -> None:
         own = keys.of_event(event)
-        declared = [own.event, own.taken, own.sold, own.holders, own.journal]
-        await self._store.run("remove_event", declared, event, user)
+        await self._store.run("remove_event", own.to_remove(), event, user)
         await self._store.command("ZREM", keys.EVENTS_INDEX, event)
         self._events.forget(event)
 

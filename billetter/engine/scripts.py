@@ -5,7 +5,7 @@ failures of the wire become the domain's errors.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -17,9 +17,9 @@ from billetter.domain.outcome import Answer, EngineError, Outcome, OutcomeUnknow
 from billetter.engine.keys import EventKeys
 from billetter.engine.once import Once
 from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError
+from billetter.wire.lane import Argument, Reply
 from billetter.wire.topology import Wire
 
-Argument = str | bytes | int
 SCAN_COUNT = 500
 
 _INCLUDE = re.compile(r'^--- @include "([a-z_/]+)"\n', re.MULTILINE)
@@ -114,26 +114,31 @@ class Store:
         outcome, replayed = _OUTCOMES[reply[0]]
         return Answer(outcome, tuple(map(_text, reply[1:])), replayed)
 
-    async def change(
+    def change(
         self,
         name: str,
         own: EventKeys,
         declared: Sequence[str],
         once: Once | None,
         *args: Argument,
-    ) -> Answer:
+    ) -> Awaitable[Answer]:
         """Run a script that can record its reply, and let it do so if `once` names the call."""
         if once is None:
-            return await self.run(name, declared, 0, *args)
-        return await self.run(name, [*declared, own.once(once.digest)], once.ttl_ms, *args)
+            return self.run(name, declared, 0, *args)
+        return self.run(name, [*declared, own.once(once.digest)], once.ttl_ms, *args)
 
     async def run_raw(self, name: str, keys: Sequence[str], *args: Argument) -> list[Any]:
         """The same, with the reply as it comes: bytes and integers."""
         script = self._scripts[name]
         try:
-            return await self._evaluate(script, keys, args)
+            reply = await self._wire.call("EVALSHA", script.sha, len(keys), *keys, *args)
+        except Rejected as error:
+            if error.code != "NOSCRIPT":
+                raise _translated(error, script.reads) from error
+            reply = await self._bring(script, keys, args)
         except WireError as error:
             raise _translated(error, script.reads) from error
+        return cast(list[Any], reply)
 
     async def command(self, *args: Argument, reads: bool = False) -> Any:
         """A plain command on keys that no script guards: indexes, counters, scans."""
@@ -169,18 +174,14 @@ class Store:
             if cursor == b"0":
                 return
 
-    async def _evaluate(
-        self, script: Script, keys: Sequence[str], args: Sequence[Argument]
-    ) -> list[Any]:
+    async def _bring(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
+        """Run a script that the server did not know; it did not run."""
         try:
-            reply = await self._wire.call("EVALSHA", script.sha, len(keys), *keys, *args)
-        except Rejected as error:
-            if error.code != "NOSCRIPT":
-                raise
-            # It did not run. EVAL brings the text along, so no flush can come between.
             await script.load(self._wire)
-            reply = await self._wire.call("EVAL", script.source, len(keys), *keys, *args)
-        return cast(list[Any], reply)
+            # EVAL brings the text along, so no flush can come between.
+            return await self._wire.call("EVAL", script.source, len(keys), *keys, *args)
+        except WireError as error:
+            raise _translated(error, script.reads) from error
 
 
 def _translated(error: WireError, reads: bool) -> Exception:

@@ -12,6 +12,7 @@ from billetter.domain.ids import BookingNumber, EventId
 from billetter.domain.outcome import EngineError
 from billetter.engine import keys
 from billetter.engine.bookings import Bookings
+from billetter.engine.organizers import Organizers
 from billetter.engine.scripts import Store
 
 INTERVAL_S = 0.25
@@ -32,10 +33,16 @@ class Sweeper:
     """journal_keep_ms, journal_max: age and length that each partition's journal may reach."""
 
     def __init__(
-        self, store: Store, bookings: Bookings, journal_keep_ms: int, journal_max: int
+        self,
+        store: Store,
+        bookings: Bookings,
+        organizers: Organizers,
+        journal_keep_ms: int,
+        journal_max: int,
     ) -> None:
         self._store = store
         self._bookings = bookings
+        self._organizers = organizers
         self._journal_keep_ms = journal_keep_ms
         self._journal_max = journal_max
 
@@ -46,6 +53,7 @@ class Sweeper:
             try:
                 await self.expire_lapsed()
                 if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
+                    await self.settle_events()
                     await self.forget_ended()
                     await self.trim_journals()
             except EngineError as error:
@@ -61,11 +69,21 @@ class Sweeper:
         """Remove the ended bookings that have been kept long enough."""
         return await self._drain(keys.ended, self._bookings.forget)
 
+    async def settle_events(self) -> int:
+        """Go on where the cancellation of an event, or a count, was cut short; in how many."""
+        left = 0
+        for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
+            members = await self._store.command("SMEMBERS", keys.chores(tag), reads=True)
+            for event in members:
+                await self._organizers.settle(EventId(int(event)))
+            left += len(members)
+        return left
+
     async def trim_journals(self) -> None:
         """Cut journals to their age and length. What is cut is whole nodes of the stream."""
         oldest = await self._now_ms() - self._journal_keep_ms
-        for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
-            journal = keys.journal(tag)
+        tags = map(keys.partition_tag, range(keys.PARTITIONS))
+        for journal in (keys.USERS_JOURNAL, *map(keys.journal, tags)):
             await self._store.command("XTRIM", journal, "MINID", "~", oldest)
             await self._store.command("XTRIM", journal, "MAXLEN", "~", self._journal_max)
 

@@ -1,18 +1,22 @@
 -- A booking as it stands, or nil. Its status is the one its owner sees: when the hold of an
 -- unfinished booking is gone it is expired, whether or not anybody has swept it up.
+-- What only a payment or an end brings is not looked for while seats are chosen: claims are many.
 local function read_booking(key, hold_key)
-  local fields = redis.call('HMGET', key,
-    'user', 'status', 'seats', 'released', 'amount', 'expires', 'refund', 'armed')
+  local fields = redis.call('HMGET', key, 'user', 'status', 'seats', 'expires', 'armed', 'counted')
   if not fields[1] then
     return nil
   end
+  local status = fields[2]
+  local choosing = status == 'booked' or status == 'seats_selected'
   local booking = {
-    user = fields[1], stored = fields[2], status = fields[2], seats = fields[3],
-    released = fields[4] or '', amount = fields[5], expires = fields[6],
-    refund = fields[7], armed = fields[8],
-    unfinished = fields[2] == 'booked' or fields[2] == 'seats_selected'
-      or fields[2] == 'payment_initiated',
+    user = fields[1], stored = status, status = status, seats = fields[3], expires = fields[4],
+    armed = fields[5], counted = fields[6], released = '',
+    unfinished = choosing or status == 'payment_initiated',
   }
+  if not choosing then
+    local later = redis.call('HMGET', key, 'amount', 'released', 'refund')
+    booking.amount, booking.released, booking.refund = later[1], later[2] or '', later[3]
+  end
   if booking.unfinished and redis.call('EXISTS', hold_key) == 0 then
     booking.status = 'expired'
   end

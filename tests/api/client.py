@@ -1,13 +1,17 @@
 """What people do with the API, as words for tests; and what holds for every answer it gives."""
 
 import asyncio
+import base64
 import re
 from collections.abc import Awaitable, Callable
+from copy import copy
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import orjson
 
+from billetter.api.replies import FORBIDDEN, SECURITY_HEADERS
 from billetter.domain.ids import EventId, SeatIndex, seat_id, split_booking_id
 from billetter.engine import keys
 from billetter.wire.topology import Wire
@@ -20,6 +24,7 @@ SELECTED = "Seat successfully added to booking"
 NOT_SELECTED = "Failed to add seat to booking"
 RELEASED = "Seat successfully released"
 NOT_RELEASED = "Failed to release seat"
+PLANES = "application/octet-stream"
 AWAITING = "Booking is awaiting payment confirmation"
 CANCELLED = "Booking successfully cancelled"
 
@@ -33,11 +38,16 @@ _BEFORE_THE_ENGINE = {
     "not_found",
     "method_not_allowed",
     "body_too_large",
+    "headers_too_large",
     "unsupported_media_type",
+    "rate_limited",
     "unavailable",
     "outcome_unknown",
 }
 _CHANGING_READS = {"/api/payments/success", "/api/payments/fail"}
+_READING_POSTS = {"/api/auth/login"}
+_WRONG_ROLE = orjson.loads(FORBIDDEN.body)
+"""Said before the engine is asked; `forbidden` in other words is what the engine answers."""
 
 
 class Api:
@@ -46,7 +56,8 @@ class Api:
     def __init__(self, address: Address, wire: Wire) -> None:
         self.address = address
         self._wire = wire
-        self._looking = False
+        self._looking = asyncio.Event()
+        self._authorization: str | None = None
         self.http = httpx.AsyncClient(
             base_url=f"http://{address[0]}:{address[1]}",
             event_hooks={"response": [check_answer]},
@@ -66,21 +77,33 @@ class Api:
     ) -> None:
         await self.http.aclose()
 
+    def as_(self, authorization: str | None) -> Self:
+        """The same client with another Authorization header, or without."""
+        other = copy(self)
+        other._authorization = authorization
+        return other
+
     # Requests, answered in whatever way.
 
     async def get(self, path: str, **query: object) -> httpx.Response:
-        return await self.http.get(path, params=_given(query))
+        return await self.http.get(path, params=_given(query), headers=self._headers())
 
     async def post(self, path: str, body: object, key: str | None = None) -> httpx.Response:
-        return await self.http.post(path, json=body, headers=_headers(key))
+        return await self.http.post(path, json=body, headers=self._headers(key))
 
     async def patch(self, path: str, body: object, key: str | None = None) -> httpx.Response:
-        return await self.http.patch(path, json=body, headers=_headers(key))
+        return await self.http.patch(path, json=body, headers=self._headers(key))
+
+    async def put(self, path: str, body: object, key: str | None = None) -> httpx.Response:
+        return await self.http.put(path, json=body, headers=self._headers(key))
+
+    async def delete(self, path: str, **query: object) -> httpx.Response:
+        return await self.http.delete(path, params=_given(query), headers=self._headers())
 
     async def send(self, method: str, path: str, content: bytes, **headers: str) -> httpx.Response:
         """Exactly these bytes, as JSON unless `content_type` says otherwise."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {"content-type": "application/json", **named}
+        sent = {"content-type": "application/json", **self._headers(), **named}
         return await self.http.request(method, path, content=content, headers=sent)
 
     async def create(self, key: str | None = None, **event: object) -> httpx.Response:
@@ -119,6 +142,15 @@ class Api:
             "data": {"orderId": booking},
         }
         return await self.post("/api/payments/notifications", notification)
+
+    async def register(
+        self, email: str, password: str, username: str | None = None, **more: object
+    ) -> httpx.Response:
+        body = {"username": username or email, "email": email, "password": password, **more}
+        return await self.post("/api/auth/register", body)
+
+    async def login(self, email: str, password: str) -> httpx.Response:
+        return await self.post("/api/auth/login", {"email": email, "password": password})
 
     # Things done, which must succeed.
 
@@ -190,10 +222,14 @@ class Api:
 
     async def _look(self) -> Wire:
         """The wire to Redis; started late, as a test may want Redis to be away before."""
-        if not self._looking:
+        if not self._looking.is_set():
             await self._wire.start()
-            self._looking = True
+            self._looking.set()
         return self._wire
+
+    def _headers(self, key: str | None = None) -> dict[str, str]:
+        named = {"Authorization": self._authorization, "Idempotency-Key": key}
+        return {name: value for name, value in named.items() if value is not None}
 
     async def now_ms(self) -> int:
         """What the clock of Redis says, in ms since 1970."""
@@ -240,8 +276,8 @@ def _given(query: dict[str, object]) -> dict[str, Any]:
     return {name: value for name, value in query.items() if value is not None}
 
 
-def _headers(key: str | None) -> dict[str, str]:
-    return {} if key is None else {"Idempotency-Key": key}
+def basic(email: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{email}:{password}'.encode()).decode()}"
 
 
 def seat_of(event: int, index: int) -> int:
@@ -277,9 +313,17 @@ async def eventually(happened: Callable[[], Awaitable[object]]) -> None:
 
 
 async def check_answer(response: httpx.Response) -> None:
-    """What CONTRACT says of every answer, whatever was asked."""
+    """What holds for every answer, whatever was asked."""
     await response.aread()
-    assert response.status_code < 500 or response.status_code == 503, response.text[:500]
+    for name, value in SECURITY_HEADERS:
+        own = name == b"cache-control" and "etag" in response.headers
+        assert own or response.headers[name.decode()] == value.decode()
+    assert "server" not in response.headers
+    status = response.status_code
+    assert status < 500 or status == 503, response.text[:500]
+    if status == 304 or response.headers["content-type"] == PLANES:
+        assert response.request.method in ("GET", "HEAD")
+        return
     assert "Traceback" not in response.text
     assert response.headers["content-type"] == "application/json"
     if response.request.method == "HEAD":
@@ -309,8 +353,9 @@ def _check_error(body: Any) -> None:
 
 def _check_outcome(response: httpx.Response, body: Any) -> None:
     """Every answer to a change names its outcome."""
-    changes = response.request.method in ("POST", "PATCH")
-    changes |= response.request.url.path in _CHANGING_READS
+    path = response.request.url.path
+    changes = response.request.method in ("POST", "PUT", "PATCH", "DELETE")
+    changes = (changes and path not in _READING_POSTS) or path in _CHANGING_READS
     code = body.get("error") if isinstance(body, dict) else None
-    if changes and code not in _BEFORE_THE_ENGINE:
+    if changes and code not in _BEFORE_THE_ENGINE and body != _WRONG_ROLE:
         assert response.headers["billetter-outcome"].isupper()

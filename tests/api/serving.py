@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from billetter.app import create_app
-from billetter.connection import Limits, limited
+from billetter.connection import Connection, Limits
 from billetter.settings import Settings
 from billetter.wire.topology import open_wire
 from billetter.worker import BACKLOG
@@ -32,17 +32,28 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Unlogged(Connection):
+    """A connection as workers have it.
+
+    pytest listens to every logger there is, so uvicorn finds that it has to log requests: answers
+    would leave in two writes, and the second would wait 40 ms for the first to be acknowledged.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.access_log = False
+
+
 @asynccontextmanager
 async def serving(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The app on the Redis at `url`, with a free port; the sweeper is off unless asked for."""
     chosen = Settings(**{"sweep": False, **settings})
     app = create_app(chosen, url)
+    limits = Limits(chosen.connections_max, chosen.header_timeout_s, chosen.body_timeout_s)
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=limited(
-            Limits(chosen.connections_max, chosen.header_timeout_s, chosen.body_timeout_s)
-        ),
+        http=type("LimitedConnection", (_Unlogged,), {"limits": limits}),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billetter.domain.bitmap import extract, positions
+from billetter.domain.bitmap import Ranks, extract
 
 bitmaps = st.binary(max_size=20)
 places = st.integers(0, 200)
@@ -36,22 +36,24 @@ def test_extract_reads_zeros_beyond_the_end() -> None:
 @given(patterns, places, st.integers(-1, 200))
 def test_positions_are_a_window_of_the_set_bits(pattern: str, skip: int, take: int) -> None:
     every = [position for position, digit in enumerate(pattern) if digit == "1"]
-    found = positions(int(pattern, 2), len(pattern), skip, take)
-    assert found == every[skip : skip + max(0, take)]
+    ranks = Ranks(int(pattern, 2), len(pattern))
+    assert ranks.total == len(every)
+    assert ranks.positions(skip, take) == every[skip : skip + max(0, take)]
 
 
 def test_positions_in_a_large_map() -> None:
-    bits = sum(1 << (99_999 - position) for position in (0, 1, 50_000, 99_999))
-    assert positions(bits, 100_000, 0, 20) == [0, 1, 50_000, 99_999]
-    assert positions(bits, 100_000, 2, 1) == [50_000]
-    full = (1 << 100_000) - 1
-    assert positions(full, 100_000, 99_990, 20) == list(range(99_990, 100_000))
-    assert positions(0, 100_000, 0, 20) == []
+    few = Ranks(sum(1 << (99_999 - position) for position in (0, 1, 50_000, 99_999)), 100_000)
+    assert few.positions(0, 20) == [0, 1, 50_000, 99_999]
+    assert few.positions(2, 1) == [50_000]
+    full = Ranks((1 << 100_000) - 1, 100_000)
+    assert full.positions(99_990, 20) == list(range(99_990, 100_000))
+    assert full.positions(511, 3) == [511, 512, 513]
+    assert Ranks(0, 100_000).positions(0, 20) == []
 
 
 @given(bitmaps.filter(bool), st.integers(1, 30))
 def test_together_they_list_the_bits_of_a_bitmap(bitmap: bytes, first: int) -> None:
     width = 8 * len(bitmap)
-    found = positions(extract(bitmap, first, width), width, 0, width)
+    found = Ranks(extract(bitmap, first, width), width).positions(0, width)
     expected = [spot for spot in range(width) if bit(bitmap, first + spot) == "1"]
     assert found == expected

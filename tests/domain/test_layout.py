@@ -1,6 +1,6 @@
 """Layouts: zones of rows, ragged or not, capacities, and zones that have grown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 import pytest
@@ -36,8 +36,8 @@ def grown_layouts(draw: st.DrawFn) -> Layout:
     rows = accumulate((len(plan.rows) for plan in shapes), initial=1)
     return Layout(
         [
-            Zone(plan.name, plan.price, plan.rows, plan.numbered, row, tuple(spans))
-            for plan, row, spans in zip(shapes, rows, extents, strict=False)
+            Zone(plan.name, plan.price, plan.rows, plan.numbered, row, tuple(spans), number)
+            for number, (plan, row, spans) in enumerate(zip(shapes, rows, extents, strict=False), 1)
         ]
     )
 
@@ -176,9 +176,83 @@ def test_the_largest_event_fits() -> None:
     assert layout.seat(SEATS_MAX) is None
 
 
+@given(any_layout, st.integers(0, 250), st.integers(1, 250))
+def test_seats_in_a_row_are_the_seats_one_by_one(layout: Layout, skip: int, take: int) -> None:
+    for span in window(layout.spans(), skip, take):
+        one_by_one = [layout.seat(index) for index in indexes([span])]
+        assert list(layout.seats(span)) == one_by_one
+
+
 @given(any_layout, st.integers(0, 250), st.integers(-1, 250))
 def test_a_window_is_a_slice_of_the_seats(layout: Layout, skip: int, take: int) -> None:
     spans = layout.spans()
     left = window(spans, skip, take)
     assert indexes(left) == indexes(spans)[skip : skip + max(0, take)]
     assert all(span.size > 0 for span in left)
+
+
+# Layouts that change.
+
+
+def told(layout: Layout) -> list[tuple[int, str, int, int, tuple[Span, ...]]]:
+    return [(it.number, it.name, it.size, it.first_row, it.extents) for it in layout.zones]
+
+
+HALL, FLOOR = ZonePlan("Hall", 100, (3, 4)), ZonePlan("Floor", 50, (10,), False)
+
+
+def test_what_is_added_comes_behind_all_that_ever_was() -> None:
+    layout = Layout.plan([HALL, FLOOR]).without(2).adding([FLOOR, HALL])
+    assert told(layout) == [
+        (1, "Hall", 7, 1, (Span(0, 7),)),
+        (3, "Floor", 10, 3, (Span(24, 10),)),
+        (4, "Hall", 7, 4, (Span(40, 7),)),
+    ]
+    assert (layout.bits, layout.numbers) == (47, 4)
+    again = Layout.from_json(layout.without(4).to_json(), bits=47)
+    assert told(again) == told(layout)[:2]
+    assert (again.bits, again.numbers) == (47, 4)
+    assert again.spans(2) == [Span(3, 4)]
+    assert again.spans(4) == []
+
+
+def test_a_capacity_shrinks_from_its_end_and_grows_anew() -> None:
+    layout = Layout.plan([FLOOR, HALL])
+    smaller = layout.sized(1, 6)
+    assert layout.gone(smaller) == [Span(6, 4)]
+    larger = smaller.sized(1, 9)
+    assert told(larger)[0] == (1, "Floor", 9, 1, (Span(0, 6), Span(24, 3)))
+    assert smaller.gone(larger) == []
+    assert larger.gone(larger.sized(1, 5)) == [Span(5, 1), Span(24, 3)]
+    assert layout.gone(layout.without(2)) == [Span(16, 7)]
+    seat = larger.seat(25)
+    assert seat is not None
+    assert (seat.row, seat.number) == (1, 8)
+
+
+def test_names_and_prices_change_and_seats_do_not() -> None:
+    layout = Layout.plan([HALL, FLOOR])
+    changed = layout.renamed(1, "Great hall").priced(2, 70)
+    assert [(it.name, it.price) for it in changed.zones] == [("Great hall", 100), ("Floor", 70)]
+    assert changed.spans() == layout.spans()
+    assert layout.gone(changed) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layout: layout.sized(1, 8),
+        lambda layout: layout.sized(2, 0),
+        lambda layout: layout.sized(2, SEATS_MAX),
+        lambda layout: layout.sized(3, 8),
+        lambda layout: layout.priced(0, 8),
+        lambda layout: layout.without(2).without(1),
+        lambda layout: layout.without(2).sized(2, 8),
+        lambda layout: layout.adding([ZonePlan("empty", 1, ())]),
+        lambda layout: layout.adding([ZonePlan("too large", 1, (SEATS_MAX - 23,))]),
+    ],
+)
+def test_what_cannot_be_is_refused(change: Callable[[Layout], Layout]) -> None:
+    layout = Layout.plan([HALL, FLOOR])
+    with pytest.raises(LayoutError):
+        change(layout)

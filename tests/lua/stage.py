@@ -12,8 +12,9 @@ from typing import Any
 
 from billetter.domain.ids import BookingNumber, EventId, UserId
 from billetter.engine.keys import EventKeys
-from billetter.engine.scripts import Argument, Store
+from billetter.engine.scripts import Store
 from billetter.wire.errors import Rejected
+from billetter.wire.lane import Argument
 from billetter.wire.topology import Wire
 
 Text = dict[str, str]
@@ -109,8 +110,14 @@ class Stage:
 
     async def cancel(self, number: int, user: str = ANN, once: str = "") -> Reply:
         keys = self._with(once, self.own.to_end(BookingNumber(number)))
-        about = (user, self.event, number, KEEP_MS)
+        why = "" if user else "payment_failed"
+        about = (user, self.event, number, KEEP_MS, why)
         return await self.run("cancel_booking", keys, ONCE_MS, *about)
+
+    async def refund(self, number: int, user: str = ANN, once: str = "") -> Reply:
+        keys = self._with(once, self.own.to_refund(BookingNumber(number)))
+        why = "" if user else "event_cancelled"
+        return await self.run("refund_booking", keys, ONCE_MS, user, self.event, number, why)
 
     async def fail(self, number: int) -> Reply:
         return await self.cancel(number, NOBODY)
@@ -135,8 +142,53 @@ class Stage:
         return await self.run("discard_booking", keys, self.event, number)
 
     async def remove(self) -> Reply:
-        keys = [*self.to_read(), self.own.holders, self.own.journal]
-        return await self.run("remove_event", keys, self.event, BOB)
+        return await self.run("remove_event", self.own.to_remove(), self.event, BOB)
+
+    async def amend(
+        self,
+        user: str = ANN,
+        version: str = "",
+        going: str = "",
+        counts: int = 0,
+        dropped: str = "",
+        once: str = "",
+        **fields: Argument,
+    ) -> Reply:
+        """Change the event; `version` follows unless one is given."""
+        keys = [self.own.event, self.own.taken, self.own.chores, self.own.journal]
+        flat = [each for field in fields.items() for each in field]
+        about = (user, self.event, version or self.version, going, counts, dropped)
+        keys = self._with(once or f"amend-{next(_event_ids)}", keys)
+        reply = await self.run("amend_event", keys, ONCE_MS, *about, *flat)
+        if not version and reply[0] == "AMENDED":
+            self.version = str(reply[1])
+        return reply
+
+    async def cancel_event(self, user: str = ANN, once: str = "") -> Reply:
+        keys = self._with(once, [self.own.event, self.own.chores, self.own.journal])
+        reply = await self.run("cancel_event", keys, ONCE_MS, user, self.event)
+        self.version = (await self.fields()).get("version", self.version)
+        return reply
+
+    async def settle(self, counted: int = 0) -> Reply:
+        keys = [self.own.event, self.own.holders, self.own.chores, self.own.journal]
+        reply = await self.run("settle_event", keys, self.event, counted)
+        self.version = (await self.fields()).get("version", self.version)
+        return reply
+
+    async def count(self, number: int) -> Reply:
+        keys = [self.own.event, self.booking_key(number), self.own.shares]
+        return await self.run("count_booking", keys, number)
+
+    async def delete(self, user: str = ANN, once: str = "a") -> Reply:
+        keys = self._with(once, self.own.to_remove())
+        return await self.run("delete_event", keys, ONCE_MS, user, self.event)
+
+    async def restore(self) -> Reply:
+        keys = [self.own.event, self.own.chores, self.own.journal]
+        reply = await self.run("restore_event", keys, self.event, BOB)
+        self.version = str(reply[-1])
+        return reply
 
     async def look(self, number: int) -> Reply:
         return await self.run("read_booking", [self.booking_key(number), self.hold_key(number)])
@@ -166,8 +218,7 @@ class Stage:
         return [self.own.event, self.own.taken, self.own.sold]
 
     def to_release(self, number: int) -> list[str]:
-        held = [self.booking_key(number), self.hold_key(number)]
-        return [self.own.taken, self.own.holders, *held, self.own.journal]
+        return self.own.to_release(BookingNumber(number))
 
     def to_pay(self, number: int) -> list[str]:
         held = [self.booking_key(number), self.hold_key(number)]
@@ -256,6 +307,13 @@ class Stage:
     async def sold(self) -> set[int]:
         return _bits(await self.wire.call("GET", self.own.sold))
 
+    async def shares(self) -> Text:
+        """What each user has of the event, as caps count it."""
+        return _pairs(await self.command("HGETALL", self.own.shares))
+
+    async def is_chore(self) -> bool:
+        return str(self.event) in await self.command("SMEMBERS", self.own.chores)
+
     async def deadline(self, number: int) -> int | None:
         return await self._score(self.own.deadlines, number)
 
@@ -301,7 +359,7 @@ class Stage:
 
     async def snapshot(self) -> dict[str, object]:
         """Every key of this event and the shared ones of its partition, with values and ends."""
-        shared = {self.own.deadlines, self.own.ended, self.own.journal}
+        shared = {self.own.deadlines, self.own.ended, self.own.journal, self.own.chores}
         found = await self.command("KEYS", f"{self.own.tag}:*")
         keys = [key for key in found if key in shared or f":{self.event}" in key] + self.watched
         contents = await asyncio.gather(*(self._content(key) for key in keys))
@@ -317,6 +375,8 @@ class Stage:
                 return _pairs(await self.command("HGETALL", key)), await self._end(key)
             case "zset":
                 return await self.command("ZRANGE", key, 0, -1, "WITHSCORES")
+            case "set":
+                return sorted(await self.command("SMEMBERS", key))
             case "stream":
                 return await self.command("XRANGE", key, "-", "+")
             case other:

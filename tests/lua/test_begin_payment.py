@@ -104,3 +104,29 @@ async def test_with_a_once_key_a_refusal_is_kept(stage: Stage) -> None:
     assert await stage.begin_payment(1, once="a") == ["NO_SEATS"]
     await stage.claim(1, 5)
     assert await stage.unchanged(stage.begin_payment(1, once="a")) == ["=NO_SEATS"]
+
+
+async def test_a_closed_event_still_takes_payments(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.amend(state="closed")
+    assert (await stage.begin_payment(1))[0] == "AWAITING_PAYMENT"
+
+
+async def test_a_cancelled_event_does_not(stage: Stage) -> None:
+    await stage.open(1)
+    await stage.open(2, 5)
+    await stage.paying(3, 6)
+    await stage.confirmed(4, 7)
+    await stage.cancel_event()
+    for number in (1, 2, 3):
+        refused = stage.begin_payment(number)
+        assert await stage.unchanged(refused) == ["NOT_ON_SALE", "cancelling"]
+    assert await stage.unchanged(stage.begin_payment(4)) == ["CLOSED", "confirmed"]
+    assert await stage.unchanged(stage.begin_payment(2, BOB)) == ["NOT_YOURS"]
+
+
+async def test_that_a_payment_ever_began_is_remembered(stage: Stage) -> None:
+    await stage.open(1, 5)
+    assert "payments" not in await stage.fields()
+    await stage.begin_payment(1)
+    assert (await stage.fields())["payments"] == "1"

@@ -233,3 +233,24 @@ async def test_with_a_once_key_what_is_provisional_is_not_kept(stage: Stage) -> 
     assert await stage.unchanged(stage.claim(2, 5, once="a")) == ["LAPSED", "1"]
     await stage.expire(1)
     assert (await stage.claim(2, 5, once="a"))[0] == "CLAIMED"
+
+
+async def test_not_on_sale_outranks_the_seats_and_only_what_is_held_is_claimed(
+    stage: Stage,
+) -> None:
+    await stage.open(1, 1)
+    _, _, expires, _ = await stage.open(2, 2)
+    await stage.amend(state="closed")
+    refused = ["NOT_ON_SALE", "closed"]
+    for seats in ((3,), (1,), (2, 3), (BITS,)):
+        assert await stage.unchanged(stage.claim(2, *seats)) == refused
+    assert await stage.unchanged(stage.claim(2, 2)) == ["CLAIMED", expires]
+    assert await stage.unchanged(stage.claim(2, 3, user=BOB)) == ["NOT_YOURS"]
+    await stage.amend(state="on_sale")
+    assert (await stage.claim(2, 3))[0] == "CLAIMED"
+
+
+async def test_closed_outranks_not_on_sale(stage: Stage) -> None:
+    await stage.paying(1, 1)
+    await stage.amend(state="closed")
+    assert await stage.unchanged(stage.claim(1, 2)) == ["CLOSED", "payment_initiated"]

@@ -180,3 +180,56 @@ async def test_with_a_once_key_the_reply_is_kept(stage: Stage) -> None:
     assert await stage.unchanged(stage.confirm(1, once="a")) == ["=NOT_INITIATED"]
     assert await stage.confirm(1, once="b") == ["CONFIRMED"]
     assert await stage.unchanged(stage.confirm(1, once="b")) == ["=CONFIRMED"]
+
+
+async def test_on_a_closed_event_what_is_held_and_what_is_free_again_is_sold(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.swept(2, 6)
+    await stage.amend(state="closed")
+    assert await stage.confirm(1) == ["CONFIRMED"]
+    assert await stage.confirm(2) == ["CONFIRMED"]
+
+
+async def test_on_a_cancelled_event_a_booking_is_ended_first(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.unpaid(2, 6)
+    await stage.cancel_event()
+    for number in (1, 2):
+        for _ in range(2):
+            assert await stage.unchanged(stage.confirm(number, once="a")) == [
+                "CALLED_OFF",
+                str(number),
+            ]
+        assert await stage.fail(number) == ["CANCELLED"]
+        assert await stage.confirm(number, once=f"b{number}") == ["REFUND_DUE"]
+    assert await stage.taken() == set()
+    assert (await stage.fields())["revenue"] == "0"
+
+
+async def test_on_a_cancelled_event_an_expired_booking_gets_its_money_back(stage: Stage) -> None:
+    await stage.swept(1, 5)
+    await stage.confirmed(2, 6)
+    await stage.open(3, 7)
+    await stage.cancel_event()
+    assert await stage.confirm(1) == ["REFUND_DUE"]
+    assert (await stage.booking(1))["status"] == "expired"
+    assert await stage.unchanged(stage.confirm(2)) == ["CONFIRMED"]
+    assert await stage.unchanged(stage.confirm(3)) == ["NOT_INITIATED"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "sold"),
+    [("5-5", False), ("6-6", False), ("0-9", False), ("0-4,7-79", True), ("0-1,5-6", False)],
+)
+async def test_seats_that_are_gone_do_not_come_back(stage: Stage, gone: str, sold: bool) -> None:
+    await stage.swept(1, 5, 6)
+    assert (await stage.amend(going=gone, layout="x"))[0] == "AMENDED"
+    assert await stage.confirm(1) == ["CONFIRMED" if sold else "REFUND_DUE"]
+    assert await stage.taken() == ({5, 6} if sold else set())
+
+
+async def test_what_cannot_come_back_anyhow_expires_nobody(stage: Stage) -> None:
+    await stage.swept(1, 5, 6)
+    await stage.amend(going="5-5", layout="x")
+    await stage.lapsed(2, 6, user=BOB)
+    assert await stage.confirm(1) == ["REFUND_DUE"]

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from billetter.domain.ids import UserId
+from billetter.domain.ids import AccountId, UserId
 from billetter.domain.outcome import Unavailable
 from billetter.engine import keys, scripts
 from billetter.testing import RedisServer
 from billetter.wire.topology import open_wire
+from tests.lua.people import Person
 from tests.lua.stage import ANN, BOB, LAPSE_S_MAX, ONCE_MS, Reply, Stage
 
 Start = Callable[[Stage], Awaitable[object]]
@@ -41,12 +42,23 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
         lambda stage: stage.open(1, 5),
         lambda stage, once: stage.cancel(1, once=once),
     ),
+    "refund_booking": (
+        lambda stage: stage.confirmed(1, 5),
+        lambda stage, once: stage.refund(1, once=once),
+    ),
+    "amend_event": (nothing, lambda stage, once: stage.amend(title="B", once=once)),
+    "cancel_event": (nothing, lambda stage, once: stage.cancel_event(once=once)),
+    "delete_event": (nothing, lambda stage, once: stage.delete(once=once)),
     "note_payment": (
         lambda stage: stage.open(1),
         lambda stage, once: stage.note(1, "AUTHORIZED", once=once),
     ),
     "record_refusal": (nothing, lambda stage, once: stage.record("NO_SEAT", "☀", "", once=once)),
 }
+
+
+NAMED = {"amend_event", "delete_event", "note_payment", "record_refusal"}
+"""Scripts that are never called without a key."""
 
 
 def test_all_scripts_that_keep_replies_are_here() -> None:
@@ -77,7 +89,7 @@ async def test_it_is_given_again_even_where_all_is_gone(stage: Stage, script: st
     assert await stage.unchanged(call(stage, "a")) == [f"={first[0]}", *first[1:]]
 
 
-@pytest.mark.parametrize("script", sorted(ONCE.keys() - {"note_payment", "record_refusal"}))
+@pytest.mark.parametrize("script", sorted(ONCE.keys() - NAMED))
 async def test_without_a_key_nothing_is_kept(stage: Stage, script: str) -> None:
     start, call = ONCE[script]
     await start(stage)
@@ -127,6 +139,12 @@ async def reserve(stage: Stage) -> Reply:
     return await stage.run("reserve_id", [key], ONCE_MS, "print", "7")
 
 
+async def take_token(stage: Stage) -> Reply:
+    key = keys.limit(f"{stage.event}")
+    stage.watched = [key]
+    return await stage.run("take_token", [key], 3, 600_000_000)
+
+
 async def swept_behind_another(stage: Stage) -> None:
     await stage.swept(1, 5)
     await stage.open(2, 5, user=BOB)
@@ -142,8 +160,43 @@ async def due(stage: Stage) -> None:
     await stage.expire(1, keep_ms=0)
 
 
+def ann(stage: Stage) -> Person:
+    return Person(stage, AccountId(1))
+
+
+async def serving(stage: Stage) -> None:
+    await ann(stage).serving("x")
+
+
+async def counted(stage: Stage) -> None:
+    await stage.plan(caps="held_max=9,bought_max=9,open_max=9")
+    await stage.open(1, 5)
+
+
+async def counted_in_payment(stage: Stage) -> None:
+    await counted(stage)
+    await stage.begin_payment(1)
+
+
+async def counted_and_paid(stage: Stage) -> None:
+    await counted_in_payment(stage)
+    await stage.confirm(1)
+
+
+async def counted_and_lapsed(stage: Stage) -> None:
+    await stage.plan(caps="held_max=9,open_max=9")
+    await stage.lapsed(1, 5)
+
+
+async def uncounted(stage: Stage) -> None:
+    await stage.draw(9)
+    await stage.open(1, 5)
+    await stage.amend(caps="held_max=9,open_max=9", counts=1)
+
+
 CASES = [
     Case("reserve_id", "", nothing, reserve, False),
+    Case("take_token", "", nothing, take_token, False),
     Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
     Case("draw_number", "", nothing, lambda stage: stage.draw(9), False),
     Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
@@ -170,7 +223,31 @@ CASES = [
     Case("confirm_booking", "gone", swept_behind_another, lambda s: s.confirm(1), True),
     Case("confirm_booking", "cancelled", cancelled_in_payment, lambda s: s.confirm(1), True),
     Case("discard_booking", "", lambda s: s.confirmed(1, 5), lambda s: s.discard(1), True),
+    Case("discard_booking", "counted", counted, lambda s: s.discard(1), True),
+    Case("expire_hold", "counted", counted_and_lapsed, lambda s: s.expire(1), True),
+    Case("cancel_booking", "counted", counted, lambda s: s.cancel(1), True),
+    Case("release_seats", "counted", counted, lambda s: s.release(1, 5), True),
+    Case("claim_seats", "counted", counted, lambda s: s.claim(1, 6), False),
+    Case("open_booking", "counted", counted, lambda s: s.open(2, 6), False),
+    Case("confirm_booking", "counted", counted_in_payment, lambda s: s.confirm(1), True),
+    Case("refund_booking", "", lambda s: s.confirmed(1, 5), lambda s: s.refund(1), True),
+    Case("refund_booking", "counted", counted_and_paid, lambda s: s.refund(1, once="a"), True),
+    Case("count_booking", "", uncounted, lambda s: s.count(1), False),
+    Case("amend_event", "", nothing, lambda s: s.amend(title="B"), False),
+    Case("amend_event", "seats", nothing, lambda s: s.amend(going="5-6", counts=1, bits=9), False),
+    Case("cancel_event", "", nothing, lambda s: s.cancel_event(once="a"), False),
+    Case("settle_event", "", Stage.cancel_event, lambda s: s.settle(), True),
+    Case("settle_event", "counts", uncounted, lambda s: s.settle(9), True),
+    Case("delete_event", "", nothing, lambda s: s.delete(), True),
+    Case("restore_event", "", nothing, lambda s: s.restore(), False),
     Case("remove_event", "", lambda s: s.confirmed(1, 5), lambda s: s.remove(), True),
+    Case("register_account", "", nothing, lambda s: ann(s).register(), False),
+    Case("change_role", "", serving, lambda s: ann(s).change_role("admin"), False),
+    Case("change_password", "", serving, lambda s: ann(s).change_password("new"), False),
+    Case("rehash_password", "", serving, lambda s: ann(s).rehash("hash", "new"), False),
+    Case("add_token", "", serving, lambda s: ann(s).add_token("y"), False),
+    Case("revoke_tokens", "", serving, lambda s: ann(s).revoke_tokens(), True),
+    Case("erase_account", "", serving, lambda s: ann(s).erase(), True),
 ]
 
 

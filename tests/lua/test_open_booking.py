@@ -153,3 +153,15 @@ async def test_with_a_once_key_a_refusal_is_kept(stage: Stage) -> None:
     assert await stage.open(2, 5, once="a") == ["SEAT_TAKEN", "5", "0"]
     await stage.discard(1)
     assert await stage.unchanged(stage.open(2, 5, once="a")) == ["=SEAT_TAKEN", "5", "0"]
+
+
+async def test_not_on_sale_outranks_the_seats_and_spares_what_is_open(stage: Stage) -> None:
+    _, _, expires, created = await stage.open(1, 5)
+    stale = stage.version
+    await stage.amend(state="closed")
+    assert await stage.unchanged(stage.open(2, version=stale)) == ["STALE_LAYOUT", stage.version]
+    for seats in ((), (5,), (1, 2, 3, 4, 6), (BITS,)):
+        assert await stage.unchanged(stage.open(2, *seats)) == ["NOT_ON_SALE", "closed"]
+    assert await stage.unchanged(stage.open(1, 5)) == ["OPENED", "1", expires, created]
+    await stage.amend(state="on_sale")
+    assert (await stage.open(2))[0] == "OPENED"

@@ -19,6 +19,15 @@ async def test_removes_the_event_and_its_seats(stage: Stage) -> None:
     assert await stage.unchanged(stage.remove()) == ["NO_EVENT"]
 
 
+async def test_what_was_left_to_do_and_what_was_counted_goes_too(stage: Stage) -> None:
+    await stage.plan(caps="open_max=2")
+    await stage.open(1)
+    await stage.cancel_event()
+    await stage.remove()
+    assert not await stage.is_chore()
+    assert stage.own.shares not in await stage.snapshot()
+
+
 async def test_what_a_late_expiry_left_behind_goes_too(stage: Stage) -> None:
     await stage.lapsed(1, 5)
     await stage.remove()

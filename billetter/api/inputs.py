@@ -1,0 +1,101 @@
+"""What a request brings: its body and its query, read and checked."""
+
+import re
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive
+
+from billetter.api import replies
+from billetter.api.replies import Reply
+
+DETAILS_MAX = 20
+QUERY_FIELDS_MAX = 64
+
+_JSON = re.compile(rb"application/([a-z0-9.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
+_USUAL_TYPES = {None, b"application/json"}
+
+
+class Stop(Exception):
+    """The request ends here, with this reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+class Gone(Exception):
+    """The client has left; nobody waits for a reply."""
+
+
+async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    content_type = headers.get(b"content-type")
+    if content_type in _USUAL_TYPES:
+        pass
+    elif content_type is None or not _JSON.fullmatch(content_type.strip()):
+        raise Stop(replies.NOT_JSON)
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > limit:
+        raise Stop(_too_large(limit))
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise Stop(_too_large(limit))
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def parse_body(model: type[BaseModel], body: bytes) -> BaseModel:
+    try:
+        return model.__pydantic_validator__.validate_json(body, strict=True)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise Stop(_invalid(error)) from None
+
+
+@lru_cache(1_024)  # A crowd asks the same: 1 µs instead of 7. Failures are not kept.
+def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
+    try:
+        fields = parse_qsl(
+            query_string.decode("latin-1"),
+            keep_blank_values=True,
+            max_num_fields=QUERY_FIELDS_MAX,
+        )
+    except ValueError:
+        raise Stop(wrong("query", f"has more than {QUERY_FIELDS_MAX} fields")) from None
+    try:
+        return model.model_validate(dict(fields))
+    except ValidationError as error:
+        raise Stop(_invalid(error)) from None
+
+
+def said(body: bytes) -> str:
+    """What a body says, in whatever order and spacing; as it is if only its reader takes it."""
+    try:
+        said = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) if body else b""
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        said = body  # NaN, 1e999 or deep nesting in fields that nobody reads.
+    return said.decode("utf-8", "replace")
+
+
+def _invalid(error: ValidationError) -> Reply:
+    details = [
+        {
+            "field": ".".join(map(str, each["loc"])) or "body",
+            "message": each["msg"].removeprefix("Value error, "),
+        }
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return replies.invalid(details[:DETAILS_MAX])
+
+
+def wrong(field: str, message: str) -> Reply:
+    return replies.invalid([{"field": field, "message": message}])
+
+
+def _too_large(limit: int) -> Reply:
+    return replies.error(413, "body_too_large", f"The body may have {limit} bytes at most.")

@@ -1,0 +1,70 @@
+"""What organizers do with their events, and administrators with all of them."""
+
+from billetter.api.bookings import described
+from billetter.api.call import Call
+from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
+from billetter.api.event_schemas import AmendEvent
+from billetter.api.events import LAYOUT_BODY_MAX
+from billetter.api.inputs import Stop, wrong
+from billetter.api.replies import NO_EVENT, Answers, Reply, error, marked, reply
+from billetter.api.schemas import BookingsBefore, Removal
+from billetter.domain.account import Role
+from billetter.domain.ids import EventId, UserId
+from billetter.domain.outcome import Outcome
+
+NOT_YOUR_EVENT = error(403, "forbidden", "This event belongs to somebody else.")
+NOT_YOURS = {Outcome.NOT_YOURS: NOT_YOUR_EVENT}
+SEATS_GO = error(409, "seats_taken", "Some of the seats that would go are held or sold.")
+NOT_AMENDED = Answers({Outcome.SEAT_TAKEN: SEATS_GO, **NOT_YOURS})
+GONE = Answers(
+    {
+        Outcome.REMOVED: reply(200, "Event deleted"),
+        Outcome.CANCELLED: reply(200, "Event cancelled"),
+        Outcome.CANCELLING: reply(202, "Event cancelled; its bookings are being ended"),
+        **NOT_YOURS,
+    }
+)
+OF_ORGANIZERS = Rules(roles=ORGANIZERS)
+
+
+@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **OF_ORGANIZERS)
+async def amend_event(call: Call, body: AmendEvent) -> Reply:
+    event = EventId(call.ids["id"])
+    amended = await call.engine.organizers.amend(event, _acting(call), body.change, call.once)
+    if amended.outcome is Outcome.BAD_LAYOUT:
+        raise Stop(marked(wrong("zones", amended.fields[0]), amended))
+    if amended.outcome is not Outcome.AMENDED:
+        return NOT_AMENDED[amended]
+    return marked(reply(200, {"id": event, "version": amended.fields[0]}), amended)
+
+
+@delete("/api/events/{id:id}", query=Removal, **OF_ORGANIZERS)
+async def delete_event(call: Call, query: Removal) -> Reply:
+    event, organizers = EventId(call.ids["id"]), call.engine.organizers
+    act = organizers.cancel if query.cancel else organizers.delete
+    return GONE[await act(event, _acting(call), call.once)]
+
+
+@get("/api/events/{id:id}/bookings", query=BookingsBefore, **OF_ORGANIZERS)
+async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
+    """Newest first; where there are more, `Link` says where to go on."""
+    event_id = EventId(call.ids["id"])
+    event = await call.engine.maps.current(event_id)
+    if event is None:
+        return NO_EVENT
+    if _acting(call) not in (None, event.organizer):
+        return NOT_YOUR_EVENT
+    found, more = await call.engine.bookings.of_event(event_id, query.number, query.take)
+    listed = reply(200, [described(booking) for booking in found])
+    if more is None:
+        return listed
+    target = f"/api/events/{event_id}/bookings?before={more}&pageSize={query.take}"
+    return listed.plus((b"link", f'<{target}>; rel="next"'.encode()))
+
+
+def _acting(call: Call) -> UserId | None:
+    """Who the engine asks whether the event is theirs; None: an administrator."""
+    return None if call.principal.role is Role.ADMIN else call.user
+
+
+ENDPOINTS = [amend_event, delete_event, list_bookings_of_event]

@@ -1,0 +1,120 @@
+"""Rate limits as an operator writes them: `login=10/1m/ip,login=10/1m/account`.
+
+A limit is `group=count/window/by`. It is a bucket: `count` requests may come at once, and one more
+as each `count`-th part of the window has passed.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NoReturn
+
+COUNT_MAX = 1_000_000
+WINDOW_S_MAX = 2_592_000
+"""Thirty days: the µs of a whole bucket and a time since 1970 stay exact in a Lua number."""
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_POLICY = re.compile(r"([a-z]+)=([0-9]{1,7})/([0-9]{1,7})([smhd])/([a-z]+)")
+
+
+class Group(StrEnum):
+    """Routes that are limited together."""
+
+    LOGIN = "login"
+    REGISTER = "register"
+    READ = "read"
+    WRITE = "write"
+    PAYMENTS = "payments"
+    """What a payment gateway calls. It is never under `default`: a refused callback is money."""
+    DEFAULT = "default"
+    """All the groups above that have no limit of their own, counted together."""
+
+
+class By(StrEnum):
+    """Whose requests are counted together; by address where a request has no such thing."""
+
+    IP = "ip"
+    """The client's address; of IPv6 its network of 64 bits."""
+    USER = "user"
+    """Who calls, whatever the credentials. The shared guest is nobody."""
+    ACCOUNT = "account"
+    """The account that a login or a registration names, whoever calls."""
+    KEY = "key"
+    """The credentials presented: a user with two tokens has two buckets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One limit: a bucket of `count` tokens that takes `window_s` to fill."""
+
+    group: Group
+    count: int
+    window_s: int
+    by: By
+
+    @property
+    def interval_us(self) -> int:
+        """Microseconds in which one token comes back, rounded up: never more than `count`."""
+        return -(-self.window_s * 1_000_000 // self.count)
+
+    def __str__(self) -> str:
+        return f"{self.group}={self.count}/{self.window_s}s/{self.by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit.
+
+    reset_s: seconds until all of it is there again. retry_after_s: seconds until the next request
+    is let in, where this one was not; None where it was. Both are rounded up.
+    """
+
+    limit: int
+    remaining: int
+    reset_s: int
+    retry_after_s: int | None = None
+
+
+def parse_policies(text: str) -> tuple[Policy, ...]:
+    """The limits in `text`, in its order; none where it is empty.
+
+    ValueError: one cannot be read, makes no sense or stands twice. The message says which and why.
+    """
+    policies = tuple(_parse(each.strip()) for each in text.split(",")) if text.strip() else ()
+    for position, policy in enumerate(policies):
+        if policy in policies[:position]:
+            raise ValueError(f"{str(policy)!r} stands there twice")
+    return policies
+
+
+def policies_of(group: Group, policies: Iterable[Policy]) -> tuple[Policy, ...]:
+    """Those that apply to a group: its own, or else the default ones."""
+    every = tuple(policies)
+    own = tuple(policy for policy in every if policy.group is group)
+    if own or group is Group.PAYMENTS:
+        return own
+    return tuple(policy for policy in every if policy.group is Group.DEFAULT)
+
+
+def _parse(text: str) -> Policy:
+    found = _POLICY.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is no limit such as login=10/1m/ip")
+    name, count, length, unit, by_name = found.groups()
+    if name not in set(Group):
+        _refuse(text, f"the groups are {', '.join(Group)}")
+    if by_name not in set(By):
+        _refuse(text, f"the last word is one of {', '.join(By)}")
+    policy = Policy(Group(name), int(count), int(length) * _UNITS_S[unit], By(by_name))
+    if not 1 <= policy.count <= COUNT_MAX:
+        _refuse(text, f"the count is 1 to {COUNT_MAX}")
+    if not 1 <= policy.window_s <= WINDOW_S_MAX:
+        _refuse(text, f"the window is 1s to {WINDOW_S_MAX // 86_400}d")
+    if policy.by is By.ACCOUNT and policy.group not in (Group.LOGIN, Group.REGISTER):
+        _refuse(text, "only login and register name an account")
+    return policy
+
+
+def _refuse(text: str, reason: str) -> NoReturn:
+    raise ValueError(f"{text!r}: {reason}")

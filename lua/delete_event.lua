@@ -1,0 +1,38 @@
+#!lua flags=allow-oom
+--[[ Take an event away that nobody has bought anything of, nor tried to.
+  KEYS  1 {p07}:event:7            hash   the event
+        2 {p07}:event:7:taken      bitmap held or sold
+        3 {p07}:event:7:sold       bitmap sold
+        4 {p07}:event:7:holders    hash   seat index → booking number
+        5 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        6 {p07}:chores             set    events with work left to do
+        7 {p07}:journal            stream
+        8 {p07}:once:<digest>      string, TTL
+  ARGV  1 once TTL ms   2 user, or '' for an administrator   3 event id
+  Outcomes, first that applies
+        NO_EVENT · NOT_YOURS
+        HAS_BOOKINGS               seats are held or sold, or a payment has begun at any time: its
+                                   success may come yet, and must not meet nothing
+        REMOVED
+  Replay: once (a second run would deny that there was an event). ]]
+--- @include "lib/journal"
+--- @include "lib/once"
+local user, event = ARGV[2], ARGV[3]
+
+return once(KEYS[8], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'version', 'organizer', 'payments')
+  if not plan[1] then
+    return {'NO_EVENT'}
+  end
+  if user ~= '' and plan[2] ~= user then
+    return {'NOT_YOURS'}
+  end
+  if plan[3] or redis.call('HLEN', KEYS[4]) > 0 then
+    return {'HAS_BOOKINGS'}
+  end
+
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+  redis.call('SREM', KEYS[6], event)
+  journal(KEYS[7], 'removed', event, '', user, '', '')
+  return {'REMOVED'}
+end)

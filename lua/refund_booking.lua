@@ -1,0 +1,70 @@
+#!lua flags=allow-oom
+--[[ Cancel a booking that is paid: its seats are free, and the money is to go back.
+  KEYS  1 {p07}:event:7            hash   the event
+        2 {p07}:event:7:taken      bitmap held or sold
+        3 {p07}:event:7:sold       bitmap sold
+        4 {p07}:event:7:holders    hash   seat index → booking number
+        5 {p07}:booking:7:42       hash   the booking
+        6 {p07}:hold:7:42          string, TTL  its hold
+        7 {p07}:journal            stream
+        8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        9 {p07}:once:<digest>      string, TTL  optional
+  ARGV  1 once TTL ms   2 user, or '' when it is not its owner who asks   3 event id
+        4 booking number   5 why: '' or 'event_cancelled'
+  Outcomes, first that applies
+        NO_EVENT · NO_BOOKING · NOT_YOURS
+        CANCELLED                  it is cancelled already
+        CLOSED status              not paid: there is nothing to give back
+        TOO_LATE until_ms          its owner asks, and the event is too near
+        REFUND_DUE amount
+  Replay: natural (cancelled stays cancelled). ]]
+--- @include "lib/booking"
+--- @include "lib/digits"
+--- @include "lib/free"
+--- @include "lib/journal"
+--- @include "lib/now"
+--- @include "lib/once"
+--- @include "lib/seats"
+--- @include "lib/share"
+local user, event, number, why = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+return once(KEYS[9], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'version', 'starts_at', 'cancel_before_ms')
+  if not plan[1] then
+    return {'NO_EVENT'}
+  end
+  local booking = read_booking(KEYS[5], KEYS[6])
+  if not booking then
+    return {'NO_BOOKING'}
+  end
+  if user ~= '' and booking.user ~= user then
+    return {'NOT_YOURS'}
+  end
+  if booking.status == 'cancelled' then
+    return {'CANCELLED'}
+  end
+  if booking.status ~= 'confirmed' then
+    return {'CLOSED', booking.status}
+  end
+  local now = now_ms()
+  local ends = user ~= '' and plan[2] and plan[2] - (plan[3] or 0)
+  if ends and now > ends then
+    return {'TOO_LATE', digits(ends)}
+  end
+  local indexes = indexes_of(booking.seats)
+
+  free_seats(KEYS[2], KEYS[4], indexes)
+  for _, index in ipairs(indexes) do
+    redis.call('SETBIT', KEYS[3], index, 0)
+  end
+  redis.call('HSET', KEYS[5], 'status', 'cancelled', 'seats', '', 'released', booking.seats,
+    'refund', 'due', 'updated', digits(now))
+  redis.call('HINCRBY', KEYS[1], 'revenue', digits(0 - tonumber(booking.amount)))
+  redis.call('HINCRBY', KEYS[1], 'confirmed', -1)
+  if booking.counted then
+    put_share(KEYS[8], booking.user, number)
+  end
+  journal(KEYS[7], 'cancelled', event, number, booking.user, table.concat(indexes, ','), why)
+  journal(KEYS[7], 'refund_due', event, number, booking.user, '', booking.amount)
+  return {'REFUND_DUE', booking.amount}
+end)

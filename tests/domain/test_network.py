@@ -1,0 +1,73 @@
+"""Addresses: which count as one client; networks and origins as operators write them."""
+
+import pytest
+
+from billetter.domain.network import client_of, parse_networks, parse_origins
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("unknown", "unknown"),
+        ("192.0.2.7, 10.0.0.1", "192.0.2.7, 10.0.0.1"),
+        ("", ""),
+        (None, "local"),
+    ],
+)
+def test_what_counts_as_one_client(address: str | None, client: str) -> None:
+    assert client_of(address) == client
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", ()),
+        (" ", ()),
+        ("10.0.0.0/8", ("10.0.0.0/8", "::ffff:a00:0/104")),
+        ("127.0.0.1", ("127.0.0.1/32", "::ffff:7f00:1/128")),
+        ("2001:db8::/32, ::1", ("2001:db8::/32", "::1/128")),
+    ],
+)
+def test_networks_are_read_in_all_forms_of_a_peer(text: str, networks: tuple[str, ...]) -> None:
+    assert parse_networks(text) == networks
+
+
+@pytest.mark.parametrize("text", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1,", "*", "10.1"])
+def test_what_is_no_network_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"10\.|proxy|''|\*"):
+        parse_networks(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("", ()),
+        ("*", ("*",)),
+        ("https://example.org", ("https://example.org",)),
+        (
+            "https://a.example.org, http://localhost:3000,http://[::1]:80",
+            ("https://a.example.org", "http://localhost:3000", "http://[::1]:80"),
+        ),
+    ],
+)
+def test_origins_are_read(text: str, origins: tuple[str, ...]) -> None:
+    assert parse_origins(text) == origins
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("example.org", "https://example.org/", "https://", "https://Example.org", "null"),
+        *("https://example.org,", "*,https://example.org", "https://*.example.org", "ftp://a"),
+    ],
+)
+def test_what_no_browser_would_send_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no origin such as"):
+        parse_origins(text)

@@ -1,0 +1,106 @@
+"""Rows of the benchmark measured for real, with tiny counts: their programs do what they say."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from bench.claims import claimed
+from bench.figures import Measured, Verdict
+from bench.halls import FreshSeats, new_hall, opened, seat
+from bench.rows import ROWS
+from bench.run import SMOKE, NotMeasured, Progress, Run
+from bench.servers import redis_of
+from bench.torture.__main__ import newest
+from billetter.testing import find_binaries
+from tests.processes import short_directory
+
+TINY = replace(SMOKE, pairs=2, events=3, seats=800)
+MISSING = "needs a redis-server"
+
+pytestmark = pytest.mark.skipif(not find_binaries(), reason=MISSING)
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    with short_directory() as directory:
+        yield Run(TINY, newest(), directory, Progress())
+
+
+async def measured(run: Run, number: int) -> Measured:
+    (row,) = (row for row in ROWS if row.row == number)
+    async with asyncio.timeout(60):
+        try:
+            return await row.measure(run.of(row))
+        except NotMeasured as reason:
+            pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("number", [5, 9])
+async def test_claims_are_made_and_compared(run: Run, number: int) -> None:
+    found = await measured(run, number)
+    assert all(len(runs) == TINY.pairs for runs in found.samples.values())
+    assert not [figure.fault for figure in found.figures if figure.fault]
+    assert all(figure.value and figure.value > 0 for figure in found.figures)
+
+
+async def test_a_refused_claim_is_a_fault(run: Run) -> None:
+    async with redis_of(run, "refused") as (_, engine):
+        event = await new_hall(engine, 80)
+        bookings = await opened(engine, [(event, ())] * 2)
+        sample = await claimed(engine, [(booking, seat(event, 0)) for booking in bookings])
+    assert sample.fault == "1 claims were refused"
+
+
+async def test_fresh_seats_are_asked_for_once_each(run: Run) -> None:
+    async with redis_of(run, "fresh") as (_, engine):
+        fresh = FreshSeats(engine)
+        fresh.seen(1_000)
+        first, second = await fresh.requests(1), await fresh.requests(2)
+    assert len(first) >= 1_000
+    assert len(second) >= 2_000
+    assert len({*first, *second}) == len(first) + len(second)
+
+
+async def test_the_memory_of_a_seat_is_that_of_its_keys(run: Run) -> None:
+    found = await measured(run, 8)
+    (figure,) = found.figures
+    kinds = found.series["kinds"]
+    assert sum(kinds.values()) == pytest.approx(figure.value)
+    assert {"bookings", "taken bitmap", "sold bitmap", "holders of seats"} <= set(kinds)
+    assert "other" not in kinds
+    assert found.series["journal"] > 0
+
+
+async def test_the_map_is_two_bits_a_seat(run: Run) -> None:
+    size, spent = (await measured(run, 10)).figures
+    assert size.value == TINY.seats / 4
+    assert spent.value
+    assert {size.verdict, spent.verdict} <= {Verdict.OK, Verdict.MISSED}
+
+
+@pytest.fixture
+def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+
+
+@pytest.mark.usefixtures("no_wrk")
+async def test_without_wrk_nothing_is_measured_and_it_says_how_to_get_it(run: Run) -> None:
+    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12}):
+        with pytest.raises(NotMeasured, match="apt-get install wrk"):
+            await row.measure(run.of(row))
+
+
+def test_what_is_not_measured_fails_and_the_rest_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binary = newest()
+    monkeypatch.setattr("bench.__main__.newest", lambda: binary)
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    files = [tmp_path / "results.json", tmp_path / "report.html"]
+    assert main(["1", "--smoke", "--json", str(files[0]), "--report", str(files[1])]) == 1
+    assert "not measured: row 1" in capsys.readouterr().out
+    assert all("apt-get install wrk" in file.read_text() for file in files)

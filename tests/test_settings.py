@@ -1,0 +1,32 @@
+"""Settings that can be wrong in ways of their own."""
+
+import pytest
+from pydantic import ValidationError
+
+from billetter.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "told"),
+    [
+        ("rate_limits", "login=10", "'login=10' is no limit such as login=10/1m/ip"),
+        ("trusted_proxies", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
+        ("cors_origins", "example.org", "'example.org' is no origin such as"),
+        ("payment_secret", "x" * 31, "must have 32 bytes at least"),
+    ],
+)
+def test_a_wrong_one_says_why(field: str, text: str, told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Settings.model_validate({field: text})
+
+
+@pytest.mark.parametrize("field", ["rate_limits", "trusted_proxies", "cors_origins"])
+def test_an_empty_list_is_none(field: str) -> None:
+    assert getattr(Settings.model_validate({field: ""}), field) == ""
+
+
+def test_a_secret_is_not_shown() -> None:
+    settings = Settings.model_validate({"payment_secret": "☀" * 11})
+    assert "☀" not in repr(settings)
+    assert settings.payment_secret is not None
+    assert settings.payment_secret.get_secret_value() == "☀" * 11
