@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
+from statistics import median
 
 from bench import plots
-from bench.figures import Measured, Sample, cpu, middle
+from bench.figures import Measured, Sample, Samples, cpu, middle
 from bench.plots import Axis, Bar, Range
 from bench.run import Result
 
@@ -57,13 +58,36 @@ def _latency(rows: Rows) -> Iterator[str]:
     sides: dict[str, Sequence[Sample]] = {}
     for row in TO_CEILING:
         sides |= rows[row].samples if row in rows else {}
+    if sides:
+        note = "Milliseconds until an answer, while 64 connections ask again at once."
+        yield _section("Latency under full load", note, _ranges(sides), SHADES)
+
+
+def _ranges(samples: Samples) -> str:
+    """The percentiles of each side."""
     drawn = [
         Range(side, {name: middle(found, of) for name, of in PERCENTILES.items()})
-        for side, found in sides.items()
+        for side, found in samples.items()
     ]
-    if drawn:
-        note = "Milliseconds until an answer, while 64 connections ask again at once."
-        yield _section("Latency under full load", note, plots.ranges(drawn, "ms"), SHADES)
+    return plots.ranges(drawn, "ms")
+
+
+def _credentials(rows: Rows) -> Iterator[str]:
+    if 13 in rows and rows[13].samples:
+        drawn = [
+            Bar(side, rate := middle(found), f"{rate:,.0f}/s")
+            for side, found in rows[13].samples.items()
+        ]
+        note = "Selects a second by the shared guest, by an access token and by a password."
+        yield _section("Credentials", note, plots.bars(drawn))
+
+
+def _logins(rows: Rows) -> Iterator[str]:
+    if 14 in rows and rows[14].samples:
+        logins = median(rows[14].series["logins_per_s"])
+        note = "Milliseconds until the answer to a select, at about a thousand a second, with and"
+        note += f" without {logins:,.0f} logins a second: as many as could be hashed."
+        yield _section("Latency while many log in", note, _ranges(rows[14].samples), SHADES)
 
 
 def _sale(rows: Rows) -> Iterator[str]:
@@ -132,4 +156,6 @@ DRAWN: Sequence[Callable[[Rows], Iterator[str]]] = (
     _workers,
     _events,
     _memory,
+    _credentials,
+    _logins,
 )

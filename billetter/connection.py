@@ -51,6 +51,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # uvicorn would log as soon as anybody listens to its loggers, and see each answer for it.
+        self.access_log = False
         self._refused = False
         self._received = 0
         self._in_body = False
@@ -100,9 +102,9 @@ class Connection(HttpToolsProtocol):
     def send_whole(self, cycle: RequestResponseCycle, reply: Reply) -> bool:
         """Send a reply in one write, made of bytes that were joined once; False: not this way.
 
-        FIGURE
+        uvicorn takes it in two messages, looks at every byte of its headers twice and writes twice.
         """
-        if cycle.access_log or cycle.flow.write_paused or cycle.response_started:
+        if cycle.flow.write_paused or cycle.response_started:
             return False
         if cycle.disconnected:
             return True

@@ -14,6 +14,8 @@ from bench.figures import (
     bar_shown,
     compared,
     cpu,
+    p99,
+    rate,
     ratio,
     shown,
 )
@@ -25,7 +27,7 @@ AT_MOST = Bar(300, 200, at_most=True)
 
 
 def rates(*per_s: float, fault: str = "") -> list[Sample]:
-    return [Sample(rate, fault) for rate in per_s]
+    return [Sample(each, fault) for each in per_s]
 
 
 def said(statuses: dict[str, int], lost: int = 0, exhausted: bool = False) -> str:
@@ -52,6 +54,17 @@ def test_a_ratio_is_the_median_of_the_pairs_not_the_ratio_of_the_medians() -> No
 def test_a_ratio_can_be_of_processor_time() -> None:
     samples = {"two": [Sample(1, cpu_us=22.0)], "one": [Sample(9, cpu_us=20.0)]}
     assert ratio(samples, "two", "one", cpu) == Spread(1.1, 1.1, 1.1)
+
+
+def test_a_figure_says_what_was_compared() -> None:
+    run = Sample(1_000.0, p99_ms=4.0, cpu_us=22.0)
+    samples = {"one": [run], "other": [run]}
+    told = [compared(1, "x", samples, AT_LEAST, "one", "other", of=of) for of in (rate, cpu, p99)]
+    assert [figure.absolute for figure in told] == [
+        "1,000/s ÷ 1,000/s",
+        "22.0 µs ÷ 22.0 µs",
+        "4.00 ms ÷ 4.00 ms",
+    ]
 
 
 def test_there_is_no_ratio_to_nothing() -> None:

@@ -34,11 +34,14 @@ SERIES: dict[int, dict[str, Any]] = {
     7: {"sellout": SALE},
     8: {"kinds": {"bookings": 120.0, "holders": 40.5}, "journal": 110.0},
     9: {"counts": [1, 100]},
+    14: {"logins_per_s": [60.0, 70.0]},
 }
 SIDES = {
     4: ("page 1", "page 5,000", "echo"),
     9: ("1 event", "100 events", "all of 100 events"),
     11: ("1 worker", "2 workers"),
+    13: ("open", "Bearer", "Basic"),
+    14: ("no logins", "login storm"),
 }
 
 
@@ -56,12 +59,12 @@ NOTHING = [
 
 
 def test_every_row_has_its_number() -> None:
-    assert [row.row for row in ROWS] == list(range(1, 13))
+    assert [row.row for row in ROWS] == list(range(1, 15))
 
 
 def test_the_table_has_every_figure() -> None:
     headings, *lines = table(EVERY).splitlines()
-    assert [int(line.split()[0]) for line in lines] == list(range(1, 13))
+    assert [int(line.split()[0]) for line in lines] == list(range(1, 15))
     assert all("0.50  0.45 … 0.55" in line and " ok " in line for line in lines)
     assert headings.split() == list(HEADINGS)
 
@@ -73,7 +76,7 @@ def test_the_table_says_why_something_is_not_measured() -> None:
 def test_the_json_has_every_sample() -> None:
     told = json.loads(json.dumps(as_json(ABOUT, EVERY)))
     assert told["machine"]["cores"] == 2
-    assert [row["row"] for row in told["rows"]] == list(range(1, 13))
+    assert [row["row"] for row in told["rows"]] == list(range(1, 15))
     assert all(row["figures"][0]["verdict"] == "ok" for row in told["rows"])
     assert all(len(runs) == 2 for row in told["rows"] for runs in row["samples"].values())
 
@@ -92,6 +95,8 @@ def test_the_page_has_every_figure_and_every_plot() -> None:
         "Several workers",
         "Many events",
         "Memory of a sold seat",
+        "Credentials",
+        "Latency while many log in",
     ]
 
 

@@ -1,6 +1,7 @@
 """Rows of the benchmark measured for real, with tiny counts: their programs do what they say."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,22 @@ import pytest
 
 from bench.__main__ import main
 from bench.claims import claimed
+from bench.credentials import logins
 from bench.figures import Measured, Verdict
 from bench.halls import FreshSeats, new_hall, opened, seat
+from bench.http import ECHOED
 from bench.rows import ROWS
 from bench.run import SMOKE, NotMeasured, Progress, Run
-from bench.servers import redis_of
+from bench.servers import EchoServer, redis_of, stand
 from bench.torture.__main__ import newest
+from bench.wrk import Load, wrk
 from billetter.testing import find_binaries
 from tests.processes import short_directory
 
 TINY = replace(SMOKE, pairs=2, events=3, seats=800)
 MISSING = "needs a redis-server"
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
 
 pytestmark = pytest.mark.skipif(not find_binaries(), reason=MISSING)
 
@@ -82,6 +88,34 @@ async def test_the_map_is_two_bits_a_seat(run: Run) -> None:
     assert {size.verdict, spent.verdict} <= {Verdict.OK, Verdict.MISSED}
 
 
+async def test_credentials_are_sent_and_are_those_of_the_bookings(run: Run) -> None:
+    found = await measured(run, 13)
+    assert list(found.samples) == ["open", "Bearer", "Basic"]
+    assert not [figure.fault for figure in found.figures if figure.fault]
+
+
+async def test_people_log_in_while_selects_are_measured(run: Run) -> None:
+    slower, hashed = (await measured(run, 14)).figures
+    assert not slower.fault
+    assert slower.value
+    assert hashed.value
+
+
+async def test_logins_that_are_not_hashed_are_a_fault(run: Run) -> None:
+    async with asyncio.timeout(60), stand(run) as at:
+        sample = await logins(at.api.port, over=asyncio.Event())
+    assert "429" in sample.fault
+
+
+@needs_wrk
+async def test_connections_rest_between_requests_if_they_shall(run: Run) -> None:
+    load = Load(connections=1, pause_ms=100)
+    async with asyncio.timeout(60), EchoServer(run) as echo:
+        sample = await wrk(echo.port, [ECHOED], 200, load, seconds=1, pids=echo.workers())
+    assert not sample.fault
+    assert sample.per_s < 100
+
+
 @pytest.fixture
 def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
@@ -89,7 +123,7 @@ def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_wrk")
 async def test_without_wrk_nothing_is_measured_and_it_says_how_to_get_it(run: Run) -> None:
-    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12}):
+    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12, 13, 14}):
         with pytest.raises(NotMeasured, match="apt-get install wrk"):
             await row.measure(run.of(row))
 

@@ -163,7 +163,7 @@ class Session:
 
     def __init__(self) -> None:
         self.transport = Transport()
-        self.settings = Config(self._app, interface="asgi3", proxy_headers=False, access_log=False)
+        self.settings = Config(self._app, interface="asgi3", proxy_headers=False, log_config=None)
         self.settings.load()
         state = ServerState()
         state.default_headers = [(b"date", b"today")]
@@ -184,7 +184,7 @@ class Session:
 
 
 REPLY = reply(201, "made", (b"x", b"y"))
-HEADERS = b"date: today\r\n%bcontent-type: application/json\r\ncontent-length: 6\r\nx: y\r\n\r\n"
+HEADERS = b"date: today\r\n%b" + REPLY.head
 CREATED = b"HTTP/1.1 201 Created\r\n" + HEADERS
 ASKED = HEAD + b"\r\n"
 

@@ -42,7 +42,7 @@ class Caller:
                 return self.account
             case By.KEY if self.credential is not None:
                 return self.credential.decode("latin-1")
-        return client_of(self.address)
+        return client_of(self.address or None)
 
 
 class Gate:

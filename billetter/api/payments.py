@@ -18,7 +18,7 @@ from billetter.api.signatures import (
     verify_notification,
 )
 from billetter.domain.ids import BookingId
-from billetter.domain.outcome import Outcome
+from billetter.domain.outcome import Answer, Outcome
 from billetter.domain.policy import Group
 from billetter.engine.once import Once, notice
 
@@ -79,7 +79,7 @@ async def _delivery(call: Call, query: PaymentResult, result: Result) -> Once | 
         return None
     booking = await call.engine.bookings.get(BookingId(query.order_id))
     if booking is None:
-        raise Stop(NO_BOOKING)
+        raise Stop(HEARD[Answer(Outcome.NO_BOOKING)])
     callback = Callback(booking.id, result, booking.total)
     return _checked(verify_callback, secret, callback, query.signature, query.timestamp)
 

@@ -229,7 +229,7 @@ class Lane:
 
         The clock of a busy process runs against Redis: so what waits is sent first, and a
         connection is given up only at a second look, after Redis was silent for that long or the
-        oldest call had its time twice.
+        oldest call had its time twice. So do calls that wait behind others which are answered.
         """
         self._timer = None
         now, link = self._loop.time(), self._link
@@ -240,7 +240,8 @@ class Lane:
                 if link.looked:
                     link.drop()
                 link.looked = True  # Timers run before reading: what has arrived comes next.
-        while self._waiting and self._waiting[0].deadline <= now:
+        late = now - self._deadline_s if link and now - link.heard_at < self._deadline_s else now
+        while self._waiting and self._waiting[0].deadline <= late:
             self._waiting.popleft().fail(f"no reply within {self._deadline_s} s")
         oldest = link.sent if link is not None and link.sent else self._waiting
         if oldest:

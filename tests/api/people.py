@@ -6,6 +6,7 @@ from itertools import count
 from secrets import token_hex
 
 import pytest
+from argon2 import PasswordHasher
 
 from billetter.access import passwords
 from billetter.access.tokens import AccessTokens, api_digest, new_api_token
@@ -72,8 +73,8 @@ async def operating(url: str) -> AsyncIterator[Operator]:
 
 
 @contextmanager
-def quick_passwords() -> Iterator[None]:
+def quick_passwords(hasher: PasswordHasher = QUICK) -> Iterator[None]:
     """Servers that start meanwhile hash passwords with little memory, and so in no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "argon2id", lambda: QUICK)
+        patch.setattr(passwords, "argon2id", lambda: hasher)
         yield

@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from billetter.app import create_app
-from billetter.connection import Connection, Limits
+from billetter.connection import Limits, limited
 from billetter.settings import Settings
 from billetter.wire.topology import open_wire
 from billetter.worker import BACKLOG
@@ -32,18 +32,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _Unlogged(Connection):
-    """A connection as workers have it.
-
-    pytest listens to every logger there is, so uvicorn finds that it has to log requests: answers
-    would leave in two writes, and the second would wait 40 ms for the first to be acknowledged.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.access_log = False
-
-
 @asynccontextmanager
 async def serving(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The app on the Redis at `url`, with a free port; the sweeper is off unless asked for."""
@@ -53,11 +41,12 @@ async def serving(url: str, **settings: Any) -> AsyncIterator[Api]:
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=type("LimitedConnection", (_Unlogged,), {"limits": limits}),
+        http=limited(limits),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,
     )

@@ -11,7 +11,10 @@ from tests.api.client import (
 
 ROUTES = {
     "/api/events": {"GET", "POST"},
-    "/api/events/1": {"GET"},
+    "/api/events/1": {"GET", "PUT", "DELETE"},
+    "/api/events/1/bookings": {"GET"},
+    "/api/events/1/layout": {"GET"},
+    "/api/events/1/seatmap": {"GET"},
     "/api/events/1/availability": {"GET"},
     "/api/bookings": {"GET", "POST"},
     "/api/bookings/initiatePayment": {"PATCH"},
@@ -21,6 +24,8 @@ ROUTES = {
     "/api/seats/release": {"PATCH"},
     "/api/payments/notifications": {"POST"},
     "/api/analytics": {"GET"},
+    "/api/auth/login": {"POST"},
+    "/api/auth/register": {"POST"},
     "/api/reset": {"POST"},
     "/health": {"GET"},
     "/ready": {"GET"},

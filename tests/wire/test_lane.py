@@ -127,7 +127,7 @@ async def test_a_silent_server_costs_the_reply_and_nothing_more(own_server: Redi
 async def test_what_did_not_fit_the_socket_was_not_run(own_server: RedisServer) -> None:
     async with opened(own_server.url, deadline_s=0.3) as lane:
         os.kill(own_server.pid, signal.SIGSTOP)
-        large = lane.call("SET", "large", b"x" * 10_000_000)
+        large = lane.call("SET", "large", b"x" * 30_000_000)
         await asyncio.sleep(0)  # Sent, as far as it fits.
         small = lane.call("SET", "small", "x")
         results = await asyncio.gather(large, small, return_exceptions=True)
@@ -140,7 +140,7 @@ async def test_what_waited_for_a_full_socket_follows_when_it_empties(
 ) -> None:
     async with opened(own_server.url) as lane:
         os.kill(own_server.pid, signal.SIGSTOP)
-        large = lane.call("SET", "large", b"x" * 10_000_000)
+        large = lane.call("SET", "large", b"x" * 30_000_000)
         await asyncio.sleep(0)  # Sent, as far as it fits.
         small = lane.call("SET", "small", "x")
         os.kill(own_server.pid, signal.SIGCONT)

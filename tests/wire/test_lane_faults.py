@@ -195,3 +195,47 @@ async def test_nothing_is_sent_into_a_connection_that_is_closing() -> None:
     with pytest.raises(NotRun):
         await call
     assert cable.written == [b"*1\r\n$4\r\nPING\r\n"]
+
+
+async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
+    links: list[asyncio.Protocol] = []
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        links.append(protocol_factory())
+        links[0].connection_made(Cable())
+        links[0].data_received(b"+PONG\r\n")
+
+    lane = Lane(connect, deadline_s=1.0)
+    await lane.start()
+    (link,) = links
+    before = [lane.call("DEL", "a") for _ in range(20)]
+    await asyncio.sleep(0)
+    assert isinstance(link, asyncio.Protocol)
+    link.pause_writing()
+    waiting = asyncio.ensure_future(lane.call("DEL", "b"))
+    for call in before[:13]:
+        link.data_received(b":1\r\n")
+        await call
+        await asyncio.sleep(0.1)
+    assert not waiting.done()
+    link.resume_writing()
+    link.data_received(b":1\r\n" * 7 + b":2\r\n")
+    assert await waiting == 2
+    await asyncio.gather(*before[13:])
+    await lane.close()
+
+
+async def test_what_cannot_be_sent_is_late_when_nothing_is_answered() -> None:
+    links: list[asyncio.Protocol] = []
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        links.append(protocol_factory())
+        links[0].connection_made(Cable())
+        links[0].data_received(b"+PONG\r\n")
+
+    lane = Lane(connect, deadline_s=0.1)
+    await lane.start()
+    links[0].pause_writing()
+    with pytest.raises(NotRun, match="no reply within"):
+        await lane.call("DEL", "a")
+    await lane.close()
