@@ -78,7 +78,7 @@ async def login_storm(run: Run) -> Measured:
         await _account(at.engine)
         fresh = FreshSeats(at.engine)
         fresh.seen(PACED_PER_S)
-        calm = selects(run, at.api, fresh, PACED)
+        calm = selects(run.for_the_tail(), at.api, fresh, PACED)
 
         async def stormy() -> Sample:
             selected, storm = await _in_a_storm(at.api.port, calm)

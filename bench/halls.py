@@ -33,7 +33,7 @@ AT_ONCE = 500
 """Calls under way at once while something is set up. Divides the bookings of a hall."""
 FIRST_RATE = 20_000
 """Selects a second that are prepared for before any were measured."""
-SPARE = 1.6
+SPARE = 1.3
 """Requests prepared for each one that the fastest run so far has sent."""
 
 

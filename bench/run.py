@@ -14,6 +14,7 @@ from billetter.testing import Binary
 class Scale:
     """How much is measured. pairs: runs of each side; run_s: how long one of them lasts.
 
+    tail_s: how long one lasts whose slowest answers count, and not how many there were.
     claims: of one run of the engine. seats: of a hall. events: where many are asked for.
     crowd, crowd_seats: of the sell-out. workers: process counts that are compared.
     at_once: rows measured at the same time; with more than one, no figure means anything.
@@ -25,15 +26,16 @@ class Scale:
     claims: int
     seats: int = 100_000
     events: int = 10_000
-    crowd: int = 1_000
-    crowd_seats: int = 10_000
+    crowd: int = 500
+    crowd_seats: int = 5_000
     workers: tuple[int, ...] = (1, 2, 4)
+    tail_s: int = 2
     at_once: int = 1
 
 
-SMOKE = Scale("smoke", 1, 1, 400, 2_400, 40, 20, 200, (1, 2), at_once=4)
-QUICK = Scale("quick", 4, 1, 8_000)
-FULL = Scale("full", 10, 3, 100_000, crowd=10_000, crowd_seats=100_000)
+SMOKE = Scale("smoke", 1, 1, 400, 2_400, 40, 20, 200, (1, 2), tail_s=1, at_once=4)
+QUICK = Scale("quick", 3, 1, 8_000, workers=(1, 2))
+FULL = Scale("full", 10, 3, 100_000, crowd=10_000, crowd_seats=100_000, tail_s=5)
 
 
 CLEAR = "\r\x1b[K"
@@ -91,6 +93,10 @@ class Run:
                 samples[side].append(await sides[side]())
             turn.reverse()
         return samples
+
+    def for_the_tail(self) -> "Run":
+        """The same with runs that are long enough for a percentile."""
+        return replace(self, scale=replace(self.scale, run_s=self.scale.tail_s))
 
     def of(self, row: "Row") -> "Run":
         """The same for one row, with its part of the directory."""

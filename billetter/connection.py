@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+from weakref import ref
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -87,7 +88,8 @@ class Connection(HttpToolsProtocol):
         if not self._refused:
             super().on_headers_complete()
             # The task that serves the request starts in the next turn of the loop.
-            whole: Any = partial(self.send_whole, self.cycle)
+            # It must not own the cycle: that owns the scope, and only circles need the collector.
+            whole: Any = partial(self.send_whole, ref(self.cycle))
             self.scope["extensions"] = {WHOLE: whole}
 
     def on_body(self, body: bytes) -> None:
@@ -99,12 +101,13 @@ class Connection(HttpToolsProtocol):
         if not self._refused:
             super().on_message_complete()
 
-    def send_whole(self, cycle: RequestResponseCycle, reply: Reply) -> bool:
+    def send_whole(self, asked: "ref[RequestResponseCycle]", reply: Reply) -> bool:
         """Send a reply in one write, made of bytes that were joined once; False: not this way.
 
         uvicorn takes it in two messages, looks at every byte of its headers twice and writes twice.
         """
-        if cycle.flow.write_paused or cycle.response_started:
+        cycle = asked()
+        if cycle is None or cycle.flow.write_paused or cycle.response_started:
             return False
         if cycle.disconnected:
             return True

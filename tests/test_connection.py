@@ -1,9 +1,11 @@
 """A client's connection: whole answers, and limits that slow or greedy clients meet."""
 
 import asyncio
+import gc
 import re
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, cast
@@ -226,3 +228,16 @@ async def test_nothing_is_written_to_who_has_gone() -> None:
     session.connection.data_received(ASKED)
     session.transport.close()
     assert await session.says() == []
+
+
+async def test_a_request_leaves_nothing_to_the_garbage_collector() -> None:
+    session = Session()
+    gc.collect()
+    gc.disable()
+    try:
+        await session.says(ASKED)
+        asked = weakref.ref(session.connection.cycle)
+        session.connection.cycle = session.connection.scope = None  # type: ignore[assignment]
+        assert asked() is None
+    finally:
+        gc.enable()

@@ -20,11 +20,11 @@ PASSWORD_MAX: Final = 128
 """Characters. NIST SP 800-63B asks for 8 at least, and for room for 64 or more."""
 THREADS: Final = min(2, max(1, (os.cpu_count() or 1) - 1))
 """Argon2 lets go of the GIL, so each may fill a core, and 19 MiB. One core is left to the event
-loop and to Redis: on two cores, the p99 of a select is 11 ms while two threads hash, and 3 ms while
-one does, which still makes 60 hashes a second."""
+loop and to Redis: on two cores, the p99 of a select is 11 ms while two threads hash, and 3 to 6 ms
+while one does, which still makes 60 hashes a second."""
 NICENESS: Final = 10
-"""Whoever logs in can wait rather than everybody else: the p99 of a select is half as long. With
-19 it is longer again, as a thread that holds the GIL and gets no core keeps the loop waiting."""
+"""Whoever logs in can wait rather than everybody else: the p99 of a select is a third shorter.
+With 19 it is longer again: a thread that has the GIL but no core keeps the loop waiting."""
 WAITING_MAX: Final = 64
 """Passwords under way at once, per worker: about a second's work for a core."""
 

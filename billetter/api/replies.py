@@ -196,7 +196,8 @@ class Answers:
         if answer.replayed:
             return marked(self._plain[answer.outcome], answer).plus(*_help(answer.outcome, fields))
         known = self._marked[answer.outcome]
-        return known.plus(*_help(answer.outcome, fields)) if fields else known
+        helpful = _help(answer.outcome, fields)
+        return known.plus(*helpful) if helpful else known
 
     def _closed(self, status: str) -> Reply:
         plain = self._plain[Outcome.CLOSED]
