@@ -37,6 +37,7 @@ class Outcome(Enum):
     ERASED = "ERASED"
     ADDED = "ADDED"
     REVOKED = "REVOKED"
+    WAITING = "WAITING"
     # Things read.
     SEATS = "SEATS"
     COUNTS = "COUNTS"
@@ -67,6 +68,9 @@ class Outcome(Enum):
     USERNAME_TAKEN = "USERNAME_TAKEN"
     NO_ACCOUNT = "NO_ACCOUNT"
     WRONG_ROLE = "WRONG_ROLE"
+    NO_ZONE = "NO_ZONE"
+    SOLD_OUT = "SOLD_OUT"
+    ALREADY_BOOKED = "ALREADY_BOOKED"
     # Nothing to do.
     HELD = "HELD"
     KEPT = "KEPT"

@@ -17,6 +17,7 @@ from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
 from billetter.engine.seats import Seats
 from billetter.engine.sweeper import Sweeper
+from billetter.engine.tickets import Tickets
 from billetter.wire import topology
 from billetter.wire.errors import WireError
 from billetter.wire.topology import Wire
@@ -54,6 +55,7 @@ class Engine:
         self.maps = SeatMaps(self.store, self.events)
         self.seats = Seats(self.store, self.events, repeater)
         self.bookings = Bookings(self.store, self.events, repeater, kept.ended_ms)
+        self.tickets = Tickets(self.store, self.events, repeater)
         self.organizers = Organizers(self.store, self.events, repeater)
         self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)
