@@ -105,6 +105,7 @@ class ModelBooking:
             self.created_ms,
             self.ends_ms,
             self.refund,
+            tuple(seats.values()),
         )
 
 

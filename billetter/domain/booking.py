@@ -25,7 +25,10 @@ class SeatStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking as its owner sees it. Times are ms since 1970; total is in minor units."""
+    """A booking as its owner sees it. Times are ms since 1970, money is in minor units.
+
+    prices: what each of its seats cost when it was taken.
+    """
 
     id: BookingId
     event_id: EventId
@@ -36,3 +39,4 @@ class Booking:
     created_ms: int
     expires_ms: int | None
     refund: str | None
+    prices: tuple[int, ...] = ()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from billetter.domain.booking import Booking, Status
 from billetter.domain.ids import (
-    BOOKINGS_MAX,
     BookingId,
     BookingNumber,
     EventId,
@@ -18,8 +17,9 @@ from billetter.domain.ids import (
 )
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
 from billetter.engine import keys
-from billetter.engine.events import Events
+from billetter.engine.events import Events, Wanted
 from billetter.engine.once import Once
+from billetter.engine.opening import Opener
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
@@ -34,6 +34,7 @@ class Bookings:
         self._store = store
         self._events = events
         self._repeater = repeater
+        self._opener = Opener(store, repeater)
         self._keep_ms = keep_ms
 
     async def open(
@@ -48,28 +49,11 @@ class Bookings:
         A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (the
         event's state), CAP_REACHED (which cap, and what it is).
         """
-        own = keys.of_event(event_id)
-        drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
-        if drawn.outcome is not Outcome.DRAWN:
-            self._events.forget(event_id)
 
-        async def attempt() -> Answer:
-            if drawn.outcome is not Outcome.DRAWN:
-                return await self._repeater.refuse(event_id, once, drawn)
-            number = BookingNumber(int(drawn.fields[0]))
-            wanted = await self._events.wanted(event_id, seats)
-            if isinstance(wanted, Answer):
-                return await self._repeater.refuse(event_id, once, wanted)
-            args: Sequence[str | int] = (user, event_id, number, wanted.version, *wanted.seats)
-            return await self._store.change("open_booking", own, own.to_claim(number), once, *args)
+        async def wanted() -> Wanted | Answer:
+            return await self._events.wanted(event_id, seats)
 
-        answer = await self._repeater.final(event_id, attempt)
-        if answer.outcome is not Outcome.OPENED:
-            return answer
-        opened, expires_ms, created_ms = map(int, answer.fields)
-        booking = booking_id(event_id, BookingNumber(opened))
-        await self._store.complete("ZADD", keys.user_bookings(user), created_ms, booking)
-        return Opened(booking, event_id, bool(seats), expires_ms, answer.outcome, answer.replayed)
+        return await self._opener.open(event_id, user, wanted, bool(seats), once)
 
     async def begin_payment(
         self, booking: BookingId, user: UserId, once: Once | None = None
@@ -203,4 +187,5 @@ def _booking(booking: BookingId, answer: Answer) -> Booking:
         int(created),
         int(expires) if expires else None,
         refund or None,
+        tuple(int(price) for _, price in pairs),
     )

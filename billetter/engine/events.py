@@ -26,10 +26,14 @@ LIST_BATCH = 500
 
 
 class Wanted(NamedTuple):
-    """Seats as the scripts take them: the layout's version, then index, price, index, price …"""
+    """Seats as the scripts take them: the layout's version, then index, price, index, price …
+
+    tickets: what is wanted without naming seats, as lua/lib/tickets has it.
+    """
 
     version: str
     seats: list[int]
+    tickets: str = ""
 
 
 class Events:

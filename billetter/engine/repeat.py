@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from billetter.domain.ids import (
+    BOOKINGS_MAX,
     BookingNumber,
     EventId,
     SeatIndex,
@@ -55,6 +56,21 @@ class Repeater:
                 case _:
                     return answer
         raise Unavailable("the seats are changing hands too fast")
+
+    async def numbered(
+        self,
+        event: EventId,
+        once: Once | None,
+        attempt: Callable[[BookingNumber], Awaitable[Answer]],
+    ) -> Answer:
+        """The final answer of what needs the number of a new booking; NO_EVENT or EXHAUSTED."""
+        own = keys.of_event(event)
+        drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
+        if drawn.outcome is not Outcome.DRAWN:
+            self._events.forget(event)
+            return await self.final(event, lambda: self.refuse(event, once, drawn))
+        number = BookingNumber(int(drawn.fields[0]))
+        return await self.final(event, lambda: attempt(number))
 
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""

@@ -1,12 +1,16 @@
 """Tickets without numbers: claimed from a zone, one place for each user, lines for what is sold."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from billetter.domain.event import Event
 from billetter.domain.ids import EventId, UserId
-from billetter.domain.outcome import Answer, Opened
+from billetter.domain.layout import Zone
+from billetter.domain.outcome import Answer, Opened, Outcome
 from billetter.domain.ticket import Item, Reserved, Standing
-from billetter.engine.events import Events
+from billetter.engine.events import Events, Wanted
 from billetter.engine.once import Once
+from billetter.engine.opening import Opener
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
@@ -16,6 +20,7 @@ class Tickets:
         self._store = store
         self._events = events
         self._repeater = repeater
+        self._opener = Opener(store, repeater)
 
     async def open(
         self, event_id: EventId, user: UserId, items: Sequence[Item], once: Once | None = None
@@ -26,7 +31,12 @@ class Tickets:
         booking at most), NO_ZONE (zone number: there is none, or its seats have numbers),
         SOLD_OUT (zone number), CAP_REACHED (which cap, and what it is).
         """
-        raise NotImplementedError
+
+        async def wanted() -> Wanted | Answer:
+            event = await self._events.get(event_id)
+            return Answer(Outcome.NO_EVENT) if event is None else _wanted(event, items)
+
+        return await self._opener.open(event_id, user, wanted, True, once)
 
     async def reserve(
         self, event_id: EventId, user: UserId, once: Once | None = None
@@ -62,3 +72,21 @@ class Tickets:
     async def waiting(self, event_id: EventId) -> int | None:
         """How many wait for a place; None: no such event."""
         raise NotImplementedError
+
+
+def _wanted(event: Event, items: Sequence[Item]) -> Wanted | Answer:
+    """All items, each zone once; NO_ZONE where one is none, or its seats have numbers."""
+    quantities = Counter[int]()
+    for zone, quantity in items:
+        quantities[zone] += quantity
+    zones = {zone.number: zone for zone in event.layout.zones if not zone.numbered}
+    if unknown := sorted(quantities.keys() - zones.keys()):
+        return Answer(Outcome.NO_ZONE, (str(unknown[0]),))
+    tickets = (_ticket(zones[number], each) for number, each in quantities.items())
+    return Wanted(event.version, [], ",".join(tickets))
+
+
+def _ticket(zone: Zone, quantity: int) -> str:
+    """As lua/lib/tickets has it."""
+    extents = "+".join(f"{start}-{start + size - 1}" for start, size in zone.extents)
+    return f"{zone.number}:{zone.price}:{quantity}:{extents}"

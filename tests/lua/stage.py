@@ -75,11 +75,12 @@ class Stage:
         user: str = ANN,
         price: int = PRICE,
         version: str = "",
+        tickets: str = "",
         once: str = "",
     ) -> Reply:
         keys = self._with(once, self.own.to_claim(BookingNumber(number)))
         wanted = [each for seat in seats for each in (seat, price)]
-        about = (user, self.event, number, version or self.version)
+        about = (user, self.event, number, version or self.version, tickets)
         return await self.run("open_booking", keys, ONCE_MS, *about, *wanted)
 
     async def claim(
