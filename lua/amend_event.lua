@@ -6,7 +6,9 @@
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:chores             set    events with work left to do
         4 {p07}:journal            stream
-        5 {p07}:once:<digest>      string, TTL
+        5 {p07}:event:7:waiting    zset   who waits for a place, in order
+        6 {p07}:promote            set    events with free seats that somebody waits for
+        7 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user, or '' for an administrator   3 event id
         4 version it was computed from   5 seats that go, 'first-last,first-last'
         6 '1' when what users have must be counted from now on
@@ -20,11 +22,12 @@
 --- @include "lib/digits"
 --- @include "lib/journal"
 --- @include "lib/once"
+--- @include "lib/promote"
 --- @include "lib/search"
 --- @include "lib/version"
 local user, event, version, going, counts = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
-return once(KEYS[5], ARGV[1], function()
+return once(KEYS[7], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1],
     'version', 'state', 'organizer', 'gone', 'bookings', 'seeded')
   if not plan[1] then
@@ -77,6 +80,7 @@ return once(KEYS[5], ARGV[1], function()
     redis.call('HSET', KEYS[1], 'uncounted', plan[5])
     redis.call('SADD', KEYS[3], event)
   end
+  call_line(KEYS[5], KEYS[6], event)
   journal(KEYS[4], 'amended', event, '', user, going, table.concat(changed, ','))
   return {'AMENDED', version}
 end)

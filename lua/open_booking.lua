@@ -21,6 +21,7 @@
   Replay: natural (a booking that exists is given again). ]]
 --- @include "lib/caps"
 --- @include "lib/digits"
+--- @include "lib/find"
 --- @include "lib/hold"
 --- @include "lib/journal"
 --- @include "lib/now"
@@ -32,7 +33,7 @@ local user, event, number, version, tickets = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps')
+    'state', 'caps', 'waiting')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -58,9 +59,9 @@ return once(KEYS[9], ARGV[1], function()
   local free, refusal, provisional
   if tickets == '' then
     free, refusal, provisional =
-      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, wanted, now)
+      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, plan[7], wanted, now)
   else
-    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, tickets, now)
+    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, plan[7], tickets, now)
   end
   if refusal then
     return refusal, provisional

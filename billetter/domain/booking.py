@@ -7,11 +7,15 @@ from billetter.domain.ids import BookingId, EventId, SeatId, UserId
 
 
 class Status(StrEnum):
-    """booked → seats_selected → payment_initiated → confirmed; or cancelled, or expired."""
+    """booked → seats_selected → payment_initiated → confirmed; or cancelled, or expired.
+
+    One place of an event is confirmed at once, or after waiting.
+    """
 
     BOOKED = "booked"
     SEATS_SELECTED = "seats_selected"
     PAYMENT_INITIATED = "payment_initiated"
+    WAITING = "waiting"
     CONFIRMED = "confirmed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"

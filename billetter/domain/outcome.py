@@ -38,6 +38,7 @@ class Outcome(Enum):
     ADDED = "ADDED"
     REVOKED = "REVOKED"
     WAITING = "WAITING"
+    PROMOTED = "PROMOTED"
     # Things read.
     SEATS = "SEATS"
     COUNTS = "COUNTS"

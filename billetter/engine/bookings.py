@@ -18,6 +18,7 @@ from billetter.domain.ids import (
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
 from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
+from billetter.engine.lines import Lines
 from billetter.engine.once import Once
 from billetter.engine.opening import Opener
 from billetter.engine.repeat import Repeater
@@ -30,10 +31,13 @@ WALK_MIN, WALK_MAX = 20, 2_000
 class Bookings:
     """keep_ms: how long a cancelled booking is kept."""
 
-    def __init__(self, store: Store, events: Events, repeater: Repeater, keep_ms: int) -> None:
+    def __init__(
+        self, store: Store, events: Events, repeater: Repeater, lines: Lines, keep_ms: int
+    ) -> None:
         self._store = store
         self._events = events
         self._repeater = repeater
+        self._lines = lines
         self._opener = Opener(store, repeater)
         self._keep_ms = keep_ms
 
@@ -101,9 +105,19 @@ class Bookings:
         """
         event, number = split_booking_id(booking)
         own = keys.of_event(event)
-        return await self._store.change(
+        answer = await self._store.change(
             "refund_booking", own, own.to_refund(number), once, user, event, number, ""
         )
+        if answer.outcome is Outcome.REFUND_DUE:
+            await self._lines.serve(event)
+        return answer
+
+    async def give_back(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
+        """Cancel it, or refund it if it is paid for: what both of them answer."""
+        answer = await self.cancel(booking, user, once)
+        if answer.outcome is not Outcome.ALREADY_CONFIRMED:
+            return answer
+        return await self.refund(booking, user, once and once.then("refund"))
 
     async def note(self, booking: BookingId, text: str, once: Once) -> Answer:
         """Write into the journal what a gateway said: NOTED or NO_BOOKING."""
@@ -159,9 +173,7 @@ class Bookings:
     async def forget(self, event: EventId, number: BookingNumber) -> Answer:
         """Remove an ended booking whose time is up, from its owner's list too."""
         own = keys.of_event(event)
-        answer = await self._store.run(
-            "forget_booking", [own.booking(number), own.ended, own.journal], event, number
-        )
+        answer = await self._store.run("forget_booking", own.to_forget(number), event, number)
         if answer.outcome is Outcome.FORGOTTEN:
             await self._repeater.unlist(UserId(answer.fields[0]), event, number)
         return answer
@@ -170,7 +182,11 @@ class Bookings:
         event, number = split_booking_id(booking)
         own = keys.of_event(event)
         about = (user, event, number, self._keep_ms, why)
-        return await self._store.change("cancel_booking", own, own.to_end(number), once, *about)
+        declared = own.to_end(number)
+        answer = await self._store.change("cancel_booking", own, declared, once, *about)
+        if answer.outcome is Outcome.CANCELLED:
+            await self._lines.serve(event)
+        return answer
 
 
 def _booking(booking: BookingId, answer: Answer) -> Booking:

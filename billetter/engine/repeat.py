@@ -74,7 +74,7 @@ class Repeater:
 
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""
-        declared = keys.of_event(event).to_end(number)
+        declared = keys.of_event(event).to_expire(number)
         answer = await self._store.run("expire_hold", declared, event, number, self._keep_ms)
         if answer.outcome is Outcome.VANISHED:
             await self.unlist(UserId(answer.fields[0]), event, number)

@@ -131,15 +131,15 @@ class Stage:
         return await self.run("record_refusal", self._with(once, []), ONCE_MS, *refusal)
 
     async def expire(self, number: int, keep_ms: int = KEEP_MS) -> Reply:
-        keys = self.own.to_end(BookingNumber(number))
+        keys = self.own.to_expire(BookingNumber(number))
         return await self.run("expire_hold", keys, self.event, number, keep_ms)
 
     async def forget(self, number: int) -> Reply:
-        keys = [self.booking_key(number), self.own.ended, self.own.journal]
+        keys = self.own.to_forget(BookingNumber(number))
         return await self.run("forget_booking", keys, self.event, number)
 
     async def discard(self, number: int) -> Reply:
-        keys = self.own.to_settle(BookingNumber(number))
+        keys = self.own.to_discard(BookingNumber(number))
         return await self.run("discard_booking", keys, self.event, number)
 
     async def remove(self) -> Reply:
@@ -156,10 +156,9 @@ class Stage:
         **fields: Argument,
     ) -> Reply:
         """Change the event; `version` follows unless one is given."""
-        keys = [self.own.event, self.own.taken, self.own.chores, self.own.journal]
         flat = [each for field in fields.items() for each in field]
         about = (user, self.event, version or self.version, going, counts, dropped)
-        keys = self._with(once or f"amend-{next(_event_ids)}", keys)
+        keys = self._with(once or f"amend-{next(_event_ids)}", self.own.to_amend())
         reply = await self.run("amend_event", keys, ONCE_MS, *about, *flat)
         if not version and reply[0] == "AMENDED":
             self.version = str(reply[1])
@@ -172,8 +171,7 @@ class Stage:
         return reply
 
     async def settle(self, counted: int = 0) -> Reply:
-        keys = [self.own.event, self.own.holders, self.own.chores, self.own.journal]
-        reply = await self.run("settle_event", keys, self.event, counted)
+        reply = await self.run("settle_event", self.own.to_finish(), self.event, counted)
         self.version = (await self.fields()).get("version", self.version)
         return reply
 

@@ -309,7 +309,7 @@ async def test_with_full_memory_reading_works(own_stage: Stage) -> None:
     await own_stage.confirmed(1, 5)
     await fill(own_stage, True)
     assert (await own_stage.look(1))[:3] == ["BOOKING", ANN, "confirmed"]
-    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", 1, 1]
+    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", "0", 1, 1]
     assert await own_stage.read_seats(0, 9) == [b"SEATS", b"\x04", b"\x04"]
 
 
