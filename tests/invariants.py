@@ -54,7 +54,7 @@ class SeatMap:
                 if number in self.owed:
                     self.odd.append(f"a refund to {number} is due twice")
                 self.owed.add(number)
-            case "payment_begun" | "payment_note" | "forgotten":
+            case "payment_begun" | "payment_note" | "waiting" | "forgotten":
                 pass
             case "amended" | "cancelling" | "called_off" | "restored" if not number:
                 pass

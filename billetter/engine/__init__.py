@@ -53,19 +53,24 @@ class Engine:
         self.store = Store(wire)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
-        lines = Lines(self.store, self.events)
+        self.lines = Lines(self.store, self.events)
         self.maps = SeatMaps(self.store, self.events)
-        self.seats = Seats(self.store, self.events, repeater, lines)
-        self.bookings = Bookings(self.store, self.events, repeater, lines, kept.ended_ms)
-        self.tickets = Tickets(self.store, self.events, repeater, lines, kept.ended_ms)
-        self.organizers = Organizers(self.store, self.events, repeater, lines)
+        self.seats = Seats(self.store, self.events, repeater, self.lines)
+        self.bookings = Bookings(self.store, self.events, repeater, self.lines, kept.ended_ms)
+        self.tickets = Tickets(self.store, self.events, repeater, self.lines, kept.ended_ms)
+        self.organizers = Organizers(self.store, self.events, repeater, self.lines)
         self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)
         self.limits = Limits(self.store)
         self.reset = Reset(self.store, self.events, self.keys)
         self.audit = Audit(self.store, self.events, kept.ended_ms)
         self.sweeper = Sweeper(
-            self.store, self.bookings, self.organizers, lines, kept.journal_ms, kept.journal_max
+            self.store,
+            self.bookings,
+            self.organizers,
+            self.lines,
+            kept.journal_ms,
+            kept.journal_max,
         )
 
     async def prepare(self) -> None:
