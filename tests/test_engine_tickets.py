@@ -260,8 +260,10 @@ async def test_what_is_given_up_goes_to_the_first_who_wait(engine: Engine, wire:
     have = [each.user for each in standings if each.status is Rank.CONFIRMED]
     line = await in_line(engine, event, users)
     leaving = [engine.tickets.give_up(event, user) for user in have]
-    *said, newcomers = await asyncio.gather(*leaving, booked(engine, event, named("late", 100)))
-    assert set(said) == {Answer(Outcome.CANCELLED)}
+    left, newcomers = await asyncio.gather(
+        asyncio.gather(*leaving), booked(engine, event, named("late", 100))
+    )
+    assert set(left) == {Answer(Outcome.CANCELLED)}
     assert {each.status for each in newcomers} == {Rank.WAITING}
     for user in line[:50]:
         standing = await engine.tickets.standing(event, user)
