@@ -17,7 +17,8 @@
         NO_EVENT · STALE_LAYOUT version · NOT_ON_SALE state · TOO_MANY max
         NO_SEAT index · SEAT_TAKEN index held_until_ms · SOLD_OUT zone · LAPSED holders
         CAP_REACHED cap max        LAPSED where the user's own lapsed bookings reach it
-        OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms
+        OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms,
+          its seats as 'index:price,…', or those it had
   Replay: natural (a booking that exists is given again). ]]
 --- @include "lib/caps"
 --- @include "lib/digits"
@@ -37,9 +38,10 @@ return once(KEYS[9], ARGV[1], function()
   if not plan[1] then
     return {'NO_EVENT'}
   end
-  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created')
+  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created', 'seats', 'released')
   if opened[2] then
-    return {'OPENED', number, opened[1] or '0', opened[2]}
+    local seats = opened[3] ~= '' and opened[3] or opened[4] or ''
+    return {'OPENED', number, opened[1] or '0', opened[2], seats}
   end
   if plan[1] ~= version then
     return {'STALE_LAYOUT', plan[1]}, true
@@ -90,5 +92,5 @@ return once(KEYS[9], ARGV[1], function()
     redis.call('HSET', KEYS[4], 'counted', '1')
     put_share(KEYS[8], user, number, ':', #free)
   end
-  return {'OPENED', number, expires, created}
+  return {'OPENED', number, expires, created, seats}
 end)

@@ -17,7 +17,7 @@ from billetter.api.replies import (
     time_text,
 )
 from billetter.api.schemas import LIST_MAX, OfBooking, OpenBooking, Paged
-from billetter.api.views import described
+from billetter.api.views import described, items
 from billetter.domain.account import Role
 from billetter.domain.booking import Booking, Status
 from billetter.domain.ids import (
@@ -28,6 +28,7 @@ from billetter.domain.ids import (
     account_user,
     split_ticket_type_id,
 )
+from billetter.domain.money import to_decimal
 from billetter.domain.outcome import AwaitingPayment, Opened, Outcome
 from billetter.domain.ticket import Item
 
@@ -115,15 +116,12 @@ async def give_booking_back(call: Call) -> Reply:
 
 async def _open_with_tickets(call: Call, body: OpenBooking) -> Reply:
     event = EventId(body.event_id)
-    items = [_item(event, *wanted) for wanted in body.tickets]
-    opened = await call.engine.tickets.open(event, call.user, items, call.once)
+    wanted = [_item(event, *each) for each in body.tickets]
+    opened = await call.engine.tickets.open(event, call.user, wanted, call.once)
     if not isinstance(opened, Opened):
         return REFUSED[opened]
-    booking = await call.engine.bookings.get(opened.id)
-    if booking is None:
-        return marked(NO_BOOKING, opened)
-    (whole,) = await described(call.engine, [booking])
-    return _opened(opened, items=whole["items"], total=whole["total"])
+    total = to_decimal(sum(opened.prices))
+    return _opened(opened, items=await items(call.engine, opened), total=total)
 
 
 def _item(event: EventId, ticket_type: int, quantity: int) -> Item:
@@ -148,7 +146,7 @@ def _awaiting(call: Call, booking: BookingId, awaiting: AwaitingPayment) -> Repl
 
 
 def _opened(opened: Opened, **more: Any) -> Reply:
-    status = Status.SEATS_SELECTED if opened.with_seats else Status.BOOKED
+    status = Status.SEATS_SELECTED if opened.seats else Status.BOOKED
     body = {
         "id": opened.id,
         "event_id": opened.event_id,

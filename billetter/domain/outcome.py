@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from billetter.domain.ids import BookingId, EventId
+from billetter.domain.ids import BookingId, EventId, SeatId
 
 
 @unique
@@ -107,11 +107,15 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A booking was opened; its hold ends at expires_ms (ms since 1970)."""
+    """A booking was opened; its hold ends at expires_ms (ms since 1970).
+
+    prices: what each of its first seats costs, in minor units.
+    """
 
     id: BookingId
     event_id: EventId
-    with_seats: bool
+    seats: tuple[SeatId, ...]
+    prices: tuple[int, ...]
     expires_ms: int
     outcome: Outcome
     replayed: bool

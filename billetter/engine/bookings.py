@@ -9,10 +9,8 @@ from billetter.domain.ids import (
     BookingNumber,
     EventId,
     SeatId,
-    SeatIndex,
     UserId,
     booking_id,
-    seat_id,
     split_booking_id,
 )
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
@@ -20,7 +18,7 @@ from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
 from billetter.engine.lines import Lines
 from billetter.engine.once import Once
-from billetter.engine.opening import Opener
+from billetter.engine.opening import Opener, priced
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
@@ -57,7 +55,7 @@ class Bookings:
         async def wanted() -> Wanted | Answer:
             return await self._events.wanted(event_id, seats)
 
-        return await self._opener.open(event_id, user, wanted, bool(seats), once)
+        return await self._opener.open(event_id, user, wanted, once)
 
     async def begin_payment(
         self, booking: BookingId, user: UserId, once: Once | None = None
@@ -190,18 +188,18 @@ class Bookings:
 
 
 def _booking(booking: BookingId, answer: Answer) -> Booking:
-    user, status, seats, amount, created, expires, refund = answer.fields
+    user, status, taken, amount, created, expires, refund = answer.fields
     event, _ = split_booking_id(booking)
-    pairs = [seat.split(":") for seat in seats.split(",")] if seats else []
+    seats, prices = priced(event, taken)
     return Booking(
         booking,
         event,
         UserId(user),
         Status(status),
-        tuple(seat_id(event, SeatIndex(int(index))) for index, _ in pairs),
-        int(amount) if amount else sum(int(price) for _, price in pairs),
+        seats,
+        int(amount) if amount else sum(prices),
         int(created),
         int(expires) if expires else None,
         refund or None,
-        tuple(int(price) for _, price in pairs),
+        prices,
     )

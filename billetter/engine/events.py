@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from billetter.domain.booking import Booking
 from billetter.domain.event import (
     Counts,
     Event,
@@ -88,13 +87,13 @@ class Events:
                 self._known[event] = known
         return known
 
-    async def holding(self, booking: Booking) -> Event | None:
-        """The event of a booking, no older than its seats."""
-        event = await self.get(booking.event_id)
-        indexes = [split_seat_id(seat)[1] for seat in booking.seats]
+    async def holding(self, event_id: EventId, seats: Iterable[SeatId]) -> Event | None:
+        """The event, no older than these seats of it."""
+        event = await self.get(event_id)
+        indexes = (split_seat_id(seat)[1] for seat in seats)
         if event and any(event.layout.zone_of(index) is None for index in indexes):
-            self.forget(event.id)
-            event = await self.get(event.id)
+            self.forget(event_id)
+            event = await self.get(event_id)
         return event
 
     def forget(self, event: EventId) -> None:

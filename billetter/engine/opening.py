@@ -2,7 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from billetter.domain.ids import BookingId, BookingNumber, EventId, UserId, booking_id
+from billetter.domain.ids import (
+    BookingId,
+    BookingNumber,
+    EventId,
+    SeatId,
+    SeatIndex,
+    UserId,
+    booking_id,
+    seat_id,
+)
 from billetter.domain.outcome import Answer, Opened, Outcome
 from billetter.engine import keys
 from billetter.engine.events import Wanted
@@ -20,7 +29,7 @@ class Opener:
         self._repeater = repeater
 
     async def open(
-        self, event_id: EventId, user: UserId, wants: Wants, with_seats: bool, once: Once | None
+        self, event_id: EventId, user: UserId, wants: Wants, once: Once | None
     ) -> Opened | Answer:
         """Open a booking with all that it wants, or say why there is none."""
         own = keys.of_event(event_id)
@@ -36,10 +45,19 @@ class Opener:
         answer = await self._repeater.numbered(event_id, once, attempt)
         if answer.outcome is not Outcome.OPENED:
             return answer
-        opened, expires_ms, created_ms = map(int, answer.fields)
-        booking = booking_id(event_id, BookingNumber(opened))
-        await self.enlist(user, booking, created_ms)
-        return Opened(booking, event_id, with_seats, expires_ms, answer.outcome, answer.replayed)
+        number, expires_ms, created_ms, taken = answer.fields
+        booking = booking_id(event_id, BookingNumber(int(number)))
+        await self.enlist(user, booking, int(created_ms))
+        seats, prices = priced(event_id, taken)
+        said = (int(expires_ms), answer.outcome, answer.replayed)
+        return Opened(booking, event_id, seats, prices, *said)
 
     async def enlist(self, user: UserId, booking: BookingId, created_ms: int) -> None:
         await self._store.complete("ZADD", keys.user_bookings(user), created_ms, booking)
+
+
+def priced(event: EventId, taken: str) -> tuple[tuple[SeatId, ...], tuple[int, ...]]:
+    """Seats and their prices, of the text 'index:price,…'."""
+    pairs = [seat.split(":") for seat in taken.split(",")] if taken else []
+    seats = tuple(seat_id(event, SeatIndex(int(index))) for index, _ in pairs)
+    return seats, tuple(int(price) for _, price in pairs)

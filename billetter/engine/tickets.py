@@ -49,7 +49,7 @@ class Tickets:
             event = await self._events.get(event_id)
             return Answer(Outcome.NO_EVENT) if event is None else _wanted(event, items)
 
-        return await self._opener.open(event_id, user, wanted, True, once)
+        return await self._opener.open(event_id, user, wanted, once)
 
     async def reserve(
         self, event_id: EventId, user: UserId, once: Once | None = None

@@ -259,6 +259,10 @@ async def test_tickets_are_bought_once(any_api: Api) -> None:
     assert {answer.status_code for answer in answers} == {201}
     assert Counter("idempotency-replayed" in answer.headers for answer in answers)[False] == 1
     assert await counts(any_api, event) == {"Standing": (8, 5, 0), "Lawn": (30, 30, 0)}
+    granted(await any_api.give_back(granted(answers[0], 201)["id"]))
+    granted(await any_api.put(f"/api/events/{event}", {"zones": [{"number": 2, "price": "1.00"}]}))
+    again = await buy(any_api, event, 2, 3, f"bought-{event}")
+    assert again.content == answers[0].content
     refused(await buy(any_api, event, 2, 4, f"bought-{event}"), 422, "idempotency_key_reused")
 
 

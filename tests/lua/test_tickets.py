@@ -22,7 +22,8 @@ async def stage(stage: Stage) -> Stage:
 
 
 async def test_the_first_free_seats(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, tickets=floor(3))
+    _, _, expires, _, seats = await stage.open(1, tickets=floor(3))
+    assert seats == "0:1500,1:1500,2:1500"
     assert (await stage.booking(1))["seats"] == "0:1500,1:1500,2:1500"
     assert (await stage.booking(1))["status"] == "seats_selected"
     assert await stage.last() == entry("opened", 1, ANN, "0:1500,1:1500,2:1500", str(expires))
