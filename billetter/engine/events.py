@@ -14,7 +14,7 @@ from billetter.domain.event import (
     State,
 )
 from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
-from billetter.domain.layout import Layout, Span
+from billetter.domain.layout import Span
 from billetter.domain.outcome import Answer, Created, Outcome
 from billetter.domain.search import Search, Sort
 from billetter.engine import fields, keys
@@ -92,9 +92,17 @@ class Events:
         event = await self.get(event_id)
         indexes = (split_seat_id(seat)[1] for seat in seats)
         if event and any(event.layout.zone_of(index) is None for index in indexes):
-            self.forget(event_id)
-            event = await self.get(event_id)
+            return await self.renewed(event)
         return event
+
+    async def renewed(self, event: Event) -> Event | None:
+        """The event as it is now; None where it is gone."""
+        own = keys.of_event(event.id)
+        version = await self._store.command("HGET", own.event, "version", reads=True)
+        if version == event.version.encode():
+            return event
+        self.forget(event.id)
+        return await self.get(event.id)
 
     def forget(self, event: EventId) -> None:
         self._known.pop(event, None)
@@ -107,18 +115,18 @@ class Events:
         wanted = Wanted(event.version, [])
         for seat in dict.fromkeys(seats):
             home, index = split_seat_id(seat)
-            layout = event.layout if home == event_id else await self._layout(home)
-            zone = layout.zone_of(index) if layout else None
+            zone = event.layout.zone_of(index) if home == event_id else None
+            if zone is None:
+                # Of another event, or of a layout that is not known here yet: that one has
+                # another version, so that the script will ask for it all to be looked at again.
+                owner = await self.holding(home, [seat])
+                zone = owner.layout.zone_of(index) if owner else None
             if zone is None:
                 return Answer(Outcome.NO_SEAT)
             if home != event_id:
                 return Answer(Outcome.WRONG_EVENT)
             wanted.seats.extend((index, zone.price))
         return wanted
-
-    async def _layout(self, event_id: EventId) -> Layout | None:
-        event = await self.get(event_id)
-        return event.layout if event else None
 
     async def sales(self, event_id: EventId) -> Sales | None:
         """Counts of every zone at one moment, revenue and confirmed bookings."""

@@ -397,3 +397,16 @@ async def test_in_open_mode_ids_of_users_are_trusted(any_url: str, operator: Ope
         booking = granted(await buy(api.as_(bearer(account)), event, 2, 1), 201)["id"]
         (listed,) = granted(await api.get(f"/api/users/{account.id}/bookings"))
         assert listed["id"] == booking
+
+
+async def test_what_another_server_has_added_is_had_here_at_once(redis_url: str) -> None:
+    async with serving(redis_url) as one, serving(redis_url) as two:
+        event = await one.make_event(**PLACES)
+        assert len(await types(two, event)) == 2, "it knows the event now"
+        booking = await two.book(event)
+        added = granted(await one.add_type(event), 201)["id"]
+        granted(await two.open(event, ticket_type_id=added, quantity=1), 201)
+        zone = {"name": "Box", "price": "90.00", "rows": [4]}
+        granted(await one.put(f"/api/events/{event}", {"zones": [zone]}))
+        seat = (await one.all_seats(event))[-1]["id"]
+        granted(await two.select(booking, seat))
