@@ -378,6 +378,22 @@ class EngineMachine(RuleBasedStateMachine):
         call, expected = self.engine.tickets.give_up, self.model.give_up
         self.tell(call, expected, self.event(nth), user, sending=sending)
 
+    @rule(nth=nths, seats=some, waits=st.booleans())
+    def come_between(self, nth: int, seats: Pick, waits: bool) -> None:
+        """Seats lapse for which a line has formed, and somebody is quicker than the sweeper."""
+        said = self.open(nth, GUEST, seats)
+        for user in PATRONS:
+            self.place(nth, user, True)
+        if not isinstance(said, Opened):
+            return
+        self.end_hold(self.model.booking(said.id))
+        self.sweep()
+        event, user, model = said.event_id, USERS[1], self.model
+        told = self.tell(self.engine.bookings.open, model.open, event, user, said.seats)
+        tickets = self.tell(self.engine.tickets.open, model.open_tickets, event, user, [Item(2, 1)])
+        self.opened += [each.id for each in (told, tickets) if isinstance(each, Opened)]
+        self.place(nth, user, waits)
+
     @rule()
     def hand_on_what_is_free(self) -> None:
         self.hand_on()

@@ -1,6 +1,7 @@
 """The lines of events: what becomes free is handed to the first who wait."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 from billetter.domain.ids import BookingNumber, EventId
@@ -46,9 +47,8 @@ class Lines:
         for _ in range(PROMOTIONS_MAX):
             event = await self._events.get(event_id)
             version, zones = (event.version, event.layout.zones) if event else ("", ())
-            seats = ",".join(ticket(zone, 1) for zone in zones)
             answer = await self._store.run(
-                "promote_waiting", own.to_promote(first), event_id, first, version, seats
+                "promote_waiting", own.to_promote(first), event_id, first, version, tickets(zones)
             )
             match answer.outcome:
                 case Outcome.STALE_LAYOUT:
@@ -57,6 +57,11 @@ class Lines:
                     first = BookingNumber(int(answer.fields[0]))
                 case _:
                     return
+
+
+def tickets(zones: Iterable[Zone]) -> str:
+    """All seats of an event, of which one is wanted."""
+    return ",".join(ticket(zone, 1) for zone in zones)
 
 
 def ticket(zone: Zone, quantity: int) -> str:

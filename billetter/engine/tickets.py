@@ -9,7 +9,7 @@ from billetter.domain.outcome import Answer, Opened, Outcome
 from billetter.domain.ticket import Item, Rank, Reserved, Standing
 from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
-from billetter.engine.lines import Lines, ticket
+from billetter.engine.lines import Lines, ticket, tickets
 from billetter.engine.once import Once
 from billetter.engine.opening import Opener
 from billetter.engine.repeat import Repeater
@@ -47,7 +47,12 @@ class Tickets:
 
         async def wanted() -> Wanted | Answer:
             event = await self._events.get(event_id)
-            return Answer(Outcome.NO_EVENT) if event is None else _wanted(event, items)
+            if event is None:
+                return Answer(Outcome.NO_EVENT)
+            known = _wanted(event, items)
+            if isinstance(known, Answer) and (now := await self._events.renewed(event)):
+                return _wanted(now, items)
+            return known
 
         return await self._opener.open(event_id, user, wanted, once)
 
@@ -115,7 +120,7 @@ class Tickets:
             event = await self._events.get(event_id)
             if event is None:
                 return await self._repeater.refuse(event_id, once, Answer(Outcome.NO_EVENT))
-            seats = ",".join(ticket(zone, 1) for zone in event.layout.zones)
+            seats = tickets(event.layout.zones)
             about = (user, event_id, number, event.version, int(waits), seats)
             return await self._store.change("book_place", own, own.to_book(number), once, *about)
 
@@ -156,5 +161,5 @@ def _wanted(event: Event, items: Sequence[Item]) -> Wanted | Answer:
     zones = {zone.number: zone for zone in event.layout.zones if not zone.numbered}
     if unknown := sorted(quantities.keys() - zones.keys()):
         return Answer(Outcome.NO_ZONE, (str(unknown[0]),))
-    tickets = (ticket(zones[number], each) for number, each in quantities.items())
-    return Wanted(event.version, [], ",".join(tickets))
+    wanted = (ticket(zones[number], each) for number, each in quantities.items())
+    return Wanted(event.version, [], ",".join(wanted))
