@@ -4,7 +4,6 @@ Users are named by who calls. Where there are guests, and by a service, a name i
 can only name themselves.
 """
 
-import asyncio
 from typing import Any
 
 from billetter.api.call import Call
@@ -86,18 +85,14 @@ async def read_standing(call: Call, of: OfUser) -> Reply:
 
 @get("/api/status/{id}", names=OfTickets, roles=EVERYBODY)
 async def read_tickets(call: Call, of: OfTickets) -> Reply:
-    event = EventId(of.id)
-    sales, waiting = await asyncio.gather(
-        call.engine.events.sales(event), call.engine.tickets.waiting(event)
-    )
-    if sales is None or waiting is None:
+    sales = await call.engine.events.sales(EventId(of.id))
+    if sales is None:
         return NO_EVENT
-    # While somebody waits, what is free is already theirs.
-    available = 0 if waiting else sales.all.free
+    seats = sales.all
     body = {
-        "event": _event(sales.event, sales.all.total, available, _changed_ms(sales.event)),
-        "availableTickets": available,
-        "waitingListCount": waiting,
+        "event": _event(sales.event, seats.total, seats.free, _changed_ms(sales.event)),
+        "availableTickets": seats.free,
+        "waitingListCount": sales.waiting,
     }
     return reply(200, body)
 

@@ -412,3 +412,50 @@ async def test_a_crowd_at_two_servers(redis_url: str) -> None:
         assert places == [0] * 10 + list(range(1, 11))
         assert await line(two, event) == (0, 10)
         assert await one.broken_rules(event) == []
+
+
+async def test_tickets_of_the_line_are_bookings_like_others(
+    strict: Api, operator: Operator
+) -> None:
+    accounts = [await operator.appoint() for _ in range(4)]
+    ann, bob, eve, joe = [strict.as_(bearer(account)) for account in accounts]
+    host = strict.as_(bearer(await operator.appoint(Role.ORGANIZER)))
+    event = await initialized(host, 1)
+    made = [
+        granted(await api.stand(event, account.id))["booking"]["id"]
+        for api, account in zip((ann, bob, eve, joe), accounts, strict=True)
+    ]
+    shown = granted(await bob.get(f"/api/bookings/{made[1]}"))
+    assert (shown["status"], shown["seats"], shown["expires_at"]) == ("waiting", [], None)
+    assert [each["id"] for each in granted(await bob.get("/api/bookings"))] == [made[1]]
+    refused(await bob.pay(made[1]), 400, "invalid_state")
+    refused(await bob.select(made[1], seat_of(event, 0)), 400, "invalid_state")
+
+    granted(await bob.cancel(made[1]))
+    assert (await booking(eve, event, accounts[2].id))["waiting_position"] == 1
+    answer = await ann.give_back(made[0])
+    assert outcome(answer) == "REFUND_DUE"
+    assert (await booking(eve, event, accounts[2].id))["status"] == "confirmed"
+    assert (await booking(joe, event, accounts[3].id))["waiting_position"] == 1
+    granted(await host.put(f"/api/events/{event}", {"zones": [{"number": 1, "capacity": 2}]}))
+    assert (await booking(joe, event, accounts[3].id))["status"] == "confirmed"
+    assert await line(strict, event) == (0, 0)
+    told = granted(await host.get(f"/api/events/{event}/bookings"))
+    assert [each["status"] for each in told] == ["confirmed"] * 2 + ["cancelled"] * 2
+    assert await strict.broken_rules(event) == []
+
+
+async def test_newcomers_buy_nothing_while_others_wait(any_api: Api) -> None:
+    event = await initialized(any_api, 1)
+    held = granted(await any_api.open(event, seat_ids=[seat_of(event, 0)]), 201)["id"]
+    assert granted(await any_api.stand(event, "ann"))["booking"]["waiting_position"] == 1
+    granted(await any_api.release(seat_of(event, 0)))
+    assert (await booking(any_api, event, "ann"))["status"] == "confirmed"
+    granted(await any_api.stand(event, "bob"))
+    for answer in (
+        await any_api.open(event, ticket_type_id=1_000 * event + 1, quantity=1),
+        await any_api.reserve(event, "eve"),
+    ):
+        assert granted(answer, 409)["error"] == "sold_out"
+    assert (await any_api.select(held, seat_of(event, 0))).status_code == 419
+    assert await any_api.broken_rules(event) == []
