@@ -389,8 +389,12 @@ class EngineMachine(RuleBasedStateMachine):
         self.end_hold(self.model.booking(said.id))
         self.sweep()
         event, user, model = said.event_id, USERS[1], self.model
+        show = model.shows[event]
+        floor = min(show.floors & show.zones.keys(), default=1)
         told = self.tell(self.engine.bookings.open, model.open, event, user, said.seats)
-        tickets = self.tell(self.engine.tickets.open, model.open_tickets, event, user, [Item(2, 1)])
+        tickets = self.tell(
+            self.engine.tickets.open, model.open_tickets, event, user, [Item(floor, 1)]
+        )
         self.opened += [each.id for each in (told, tickets) if isinstance(each, Opened)]
         self.place(nth, user, waits)
 

@@ -437,3 +437,19 @@ async def test_a_late_payment_does_not_go_before_the_line(engine: Engine, wire: 
     await engine.lines.drain()
     assert await in_line(engine, event, [BOB]) == []
     assert await violations(wire, event) == []
+
+
+async def test_the_sweeper_hands_on_what_has_lapsed(engine: Engine, wire: Wire) -> None:
+    event = await make(engine, replace(BALCONY, rows=(1,)), terms=replace(TERMS, hold_ms=1_000))
+    assert isinstance(await engine.tickets.open(event, ANN, [Item(1, 1)]), Opened)
+    standing = await engine.tickets.book(event, BOB)
+    assert isinstance(standing, Standing)
+    assert standing.status is Rank.WAITING
+    sweeping = asyncio.create_task(engine.sweeper.run())
+    try:
+        async with asyncio.timeout(30):
+            while await in_line(engine, event, [BOB]):
+                pass
+    finally:
+        sweeping.cancel()
+    assert await violations(wire, event) == []
