@@ -147,3 +147,14 @@ async def test_who_gave_a_place_up_may_have_another(stage: Stage) -> None:
     await stage.give_up(1)
     assert (await stage.book(2, places=PLACES))[0] == "CONFIRMED"
     assert await stage.patrons() == {ANN: "2:active"}
+
+
+async def test_lapsed_holds_are_left_alone_while_there_is_another_way(stage: Stage) -> None:
+    await stage.lapsed(1, 0, user="x:eve")
+    assert (await stage.book(2, BOB))[0] == "CONFIRMED"
+    await stage.expire(1)
+    await stage.book(3)
+    await stage.book(4, user="x:first")
+    await stage.lapsed(5, user="x:eve")
+    assert await stage.unchanged(stage.book(6, "x:late", 0)) == ["SOLD_OUT"]
+    assert (await stage.book(6, user="x:late"))[:3] == ["WAITING", "6", "2"]

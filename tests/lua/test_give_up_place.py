@@ -96,6 +96,13 @@ async def test_it_counts_no_longer(stage: Stage) -> None:
     assert await stage.shares() == {}
 
 
+async def test_what_was_never_counted_is_left_out_of_the_count(stage: Stage) -> None:
+    await stage.book(1)
+    await stage.command("HSET", stage.own.shares, ANN, "1=1")
+    await stage.give_up(1)
+    assert await stage.shares() == {ANN: "1=1"}
+
+
 async def test_again_it_is_the_same_answer(stage: Stage) -> None:
     await stage.book(1)
     assert await stage.give_up(1, once="a") == ["CANCELLED"]
