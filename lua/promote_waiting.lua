@@ -13,7 +13,8 @@
   ARGV  1 event id   2 number of that booking   3 layout version
         4 the event's seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
   Outcomes, first that applies
-        KEPT                       nobody waits, no seat is free or the event is not on sale
+        KEPT                       nobody waits who is known, no seat is free, or the event is not on
+                                   sale
         STALE_LAYOUT version
         CHANGED number             another waits first by now
         PROMOTED number            the next one, for whom a seat is free as well; '0' for none
@@ -38,11 +39,11 @@ if open and first ~= number then
   return {'CHANGED', first}
 end
 local seat = open and find_place(at.taken, tonumber(plan[2]), zones)
-if not seat then
+local user = redis.call('HGET', at.booking, 'user')
+if not seat or not user then
   redis.call('SREM', KEYS[10], event)
   return {'KEPT'}
 end
-local user = redis.call('HGET', at.booking, 'user')
 
 local price = sell_place(at, user, number, seat, plan[4])
 leave_line(at.event, KEYS[9], number)

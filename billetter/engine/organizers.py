@@ -122,10 +122,15 @@ class Organizers:
         own = keys.of_event(event_id)
         async for batch in self._store.scan_hash(own.holders):
             await self._call_off(event_id, {number for _, number in batch})
-        while batch := await self._store.command(
-            "ZRANGE", own.waiting, 0, ENDED_MAX - 1, reads=True
-        ):
-            await self._call_off(event_id, batch)
+        ended: list[bytes] = []
+        while (waiting := await self._line(event_id)) != ended:
+            await self._call_off(event_id, waiting)
+            ended = waiting
+
+    async def _line(self, event_id: EventId) -> list[bytes]:
+        """The first who wait."""
+        line = keys.of_event(event_id).waiting
+        return list(await self._store.command("ZRANGE", line, 0, ENDED_MAX - 1, reads=True))
 
     async def _call_off(self, event_id: EventId, numbers: Iterable[bytes]) -> None:
         ends = (self._repeater.call_off(event_id, BookingNumber(int(each))) for each in numbers)

@@ -111,3 +111,8 @@ async def test_what_is_bought_counts_towards_caps(stage: Stage) -> None:
     assert await stage.promote(3, places=PLACES) == ["PROMOTED", "0"]
     assert await stage.shares() == {"x:3": "3=1"}
     assert (await stage.booking(3))["counted"] == "1"
+
+
+async def test_a_number_in_the_line_that_is_no_booking_gets_nothing(stage: Stage) -> None:
+    await stage.command("ZADD", stage.own.waiting, 1, 9)
+    assert await stage.unchanged(stage.promote(9)) == ["KEPT"]
