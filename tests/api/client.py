@@ -354,7 +354,8 @@ async def check_answer(response: httpx.Response) -> None:
     if response.status_code == 419:
         assert body in (NOT_SELECTED, NOT_RELEASED)
     elif response.status_code >= 400 and "status" not in body:
-        _check_error(body, terse=bool(_TERSE.fullmatch(response.request.url.path)))
+        terse = status != 405 and bool(_TERSE.fullmatch(response.request.url.path))
+        _check_error(body, terse)
     if response.status_code == 503:
         assert int(response.headers["retry-after"]) >= 1
     _check_outcome(response, body)
