@@ -55,10 +55,8 @@ return once(KEYS[13], ARGV[1], function()
 
   redis.call('ZREM', KEYS[5], event .. ':' .. number)
   free_seats(KEYS[1], KEYS[2], KEYS[9], KEYS[10], event, indexes)
-  if booking.stored == 'waiting' then
-    leave_line(KEYS[11], KEYS[9], number)
-    put_patron(KEYS[12], booking.user, number, 'past')
-  end
+  leave_line(KEYS[11], KEYS[9], number)
+  put_patron(KEYS[12], booking.user, number, 'past')
   redis.call('DEL', KEYS[4])
   redis.call('HSET', KEYS[3], 'status', 'cancelled', 'seats', '', 'updated', digits(now),
     'released', booking.seats ~= '' and booking.seats or booking.released)

@@ -50,9 +50,13 @@ return once(KEYS[9], ARGV[1], function()
     return {'NOT_ON_SALE', plan[5]}
   end
   local wanted = {unpack(ARGV, 7)}
-  local asked, bits = #wanted / 2, tonumber(plan[2])
-  for quantity in string.gmatch(tickets, '%d+:%d+:(%d+):') do
-    asked = asked + tonumber(quantity)
+  local asked, bits = 0, tonumber(plan[2])
+  if tickets == '' then
+    asked = #wanted / 2
+  else
+    for quantity in string.gmatch(tickets, '%d+:%d+:(%d+):') do
+      asked = asked + tonumber(quantity)
+    end
   end
   if asked > tonumber(plan[4]) then
     return {'TOO_MANY', plan[4]}
