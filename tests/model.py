@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from billetter.domain.booking import Booking, SeatStatus, Status
@@ -246,7 +247,7 @@ class Model:
         if show.line:
             return Answer(Outcome.SOLD_OUT, (str(items[0].zone),))
         for zone, quantity in quantities.items():
-            if not self._has_free(show, lambda zone=zone, n=quantity: len(show.free(zone)) >= n):
+            if not self._has_free(show, partial(_has, show, zone, quantity)):
                 return Answer(Outcome.SOLD_OUT, (str(zone),))
         wanted = [i for zone, quantity in quantities.items() for i in show.free(zone)[:quantity]]
         return self._opened(show, user, {index: show.places[index].price for index in wanted})
@@ -634,7 +635,7 @@ class Model:
         said, asked_ms, came_ms = self.heard
         if isinstance(said, Opened | AwaitingPayment):
             ends = said.expires_ms
-        elif said.outcome is Outcome.CLAIMED:
+        elif isinstance(said, Answer) and said.outcome is Outcome.CLAIMED:
             ends = int(said.fields[0])
         else:
             return IMPOSSIBLE
@@ -669,6 +670,10 @@ def _state(holder: ModelBooking | None) -> SeatStatus:
     if holder is None:
         return SeatStatus.FREE
     return SeatStatus.SOLD if holder.status is Status.CONFIRMED else SeatStatus.RESERVED
+
+
+def _has(show: Show, zone: int, quantity: int) -> bool:
+    return len(show.free(zone)) >= quantity
 
 
 def _free(show: Show) -> list[SeatIndex]:
