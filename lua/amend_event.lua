@@ -6,7 +6,9 @@
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:chores             set    events with work left to do
         4 {p07}:journal            stream
-        5 {p07}:once:<digest>      string, TTL
+        5 {p07}:event:7:waiting    zset   who waits for a place, in order
+        6 {p07}:promote            set    events with free seats that somebody waits for
+        7 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user, or '' for an administrator   3 event id
         4 version it was computed from   5 seats that go, 'first-last,first-last'
         6 '1' when what users have must be counted from now on
@@ -17,29 +19,15 @@
         STALE_LAYOUT version · SEAT_TAKEN index 0
         AMENDED version
   Replay: once (a second run would find that the event has moved on, and be computed anew). ]]
+--- @include "lib/digits"
 --- @include "lib/journal"
 --- @include "lib/once"
+--- @include "lib/promote"
+--- @include "lib/search"
 --- @include "lib/version"
 local user, event, version, going, counts = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
--- The first taken seat from `first` to `last`, or nil. Servers before 7.0 search whole bytes only.
-local function first_taken(key, first, last)
-  local at = first
-  while at <= last and at % 8 ~= 0 do
-    if redis.call('GETBIT', key, at) == 1 then
-      return at
-    end
-    at = at + 1
-  end
-  if at <= last then
-    local found = redis.call('BITPOS', key, 1, at / 8, math.floor(last / 8))
-    if found >= 0 and found <= last then
-      return found
-    end
-  end
-end
-
-return once(KEYS[5], ARGV[1], function()
+return once(KEYS[7], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1],
     'version', 'state', 'organizer', 'gone', 'bookings', 'seeded')
   if not plan[1] then
@@ -55,9 +43,9 @@ return once(KEYS[5], ARGV[1], function()
     return {'STALE_LAYOUT', plan[1]}, true
   end
   for first, last in string.gmatch(going, '(%d+)-(%d+)') do
-    local taken = first_taken(KEYS[2], tonumber(first), tonumber(last))
+    local taken = next_seat(KEYS[2], 1, tonumber(first), tonumber(last))
     if taken then
-      return {'SEAT_TAKEN', tostring(taken), '0'}
+      return {'SEAT_TAKEN', digits(taken), '0'}
     end
   end
   local fields = {unpack(ARGV, 8)}
@@ -92,6 +80,7 @@ return once(KEYS[5], ARGV[1], function()
     redis.call('HSET', KEYS[1], 'uncounted', plan[5])
     redis.call('SADD', KEYS[3], event)
   end
+  call_line(KEYS[5], KEYS[6], event)
   journal(KEYS[4], 'amended', event, '', user, going, table.concat(changed, ','))
   return {'AMENDED', version}
 end)

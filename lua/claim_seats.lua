@@ -21,6 +21,7 @@
 --- @include "lib/booking"
 --- @include "lib/caps"
 --- @include "lib/digits"
+--- @include "lib/find"
 --- @include "lib/hold"
 --- @include "lib/journal"
 --- @include "lib/now"
@@ -31,7 +32,7 @@ local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps')
+    'state', 'caps', 'waiting')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -51,7 +52,7 @@ return once(KEYS[9], ARGV[1], function()
   local now = now_ms()
   local wanted = {unpack(ARGV, 6)}
   local free, refusal, provisional =
-    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), wanted, now)
+    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), plan[7], wanted, now)
   if plan[5] ~= 'on_sale' and (refusal or #free > 0) then
     return {'NOT_ON_SALE', plan[5]}
   end

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[ A payment succeeded: sell the booking's seats, or say that the money must go back.
-  A booking that lapsed after its payment began takes its seats back if all of them are free, still
-  seats of the event and within its caps. It runs when memory is full, too: what was paid for is
+  A booking that lapsed after its payment began takes its seats back if all of them are free and
+  nobody waits, still seats of the event and within its caps. It runs when memory is full, too: what was paid for is
   written down.
   KEYS  1 {p07}:event:7            hash   the event
         2 {p07}:event:7:taken      bitmap held or sold
@@ -26,6 +26,7 @@
 --- @include "lib/booking"
 --- @include "lib/caps"
 --- @include "lib/digits"
+--- @include "lib/find"
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
@@ -45,7 +46,7 @@ local function is_gone(gone, index)
 end
 
 return once(KEYS[11], ARGV[1], function()
-  local plan = redis.call('HMGET', KEYS[1], 'bits', 'state', 'caps', 'gone')
+  local plan = redis.call('HMGET', KEYS[1], 'bits', 'state', 'caps', 'gone', 'waiting')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -77,8 +78,8 @@ return once(KEYS[11], ARGV[1], function()
       wanted[#wanted + 1] = price
       owed = owed or is_gone(plan[4] or '', index)
     end
-    free, refusal, provisional =
-      find_free(KEYS[2], KEYS[4], KEYS[7], event, number, tonumber(plan[1]), wanted, now)
+    free, refusal, provisional = find_free(KEYS[2], KEYS[4], KEYS[7], event, number,
+      tonumber(plan[1]), plan[5], wanted, now)
     if not refusal and plan[3] then
       refusal, provisional =
         over_cap(KEYS[10], KEYS[7], event, number, booking.user, plan[3], #free, false, now)

@@ -5,34 +5,40 @@
         3 {p07}:event:7:sold       bitmap sold
         4 {p07}:event:7:holders    hash   seat index → booking number
         5 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
-        6 {p07}:chores             set    events with work left to do
-        7 {p07}:journal            stream
-        8 {p07}:once:<digest>      string, TTL
+        6 {p07}:event:7:patrons    hash   user → their one place
+        7 {p07}:event:7:waiting    zset   who waits for a place, in order
+        8 {p07}:promote            set    events with free seats that somebody waits for
+        9 {p07}:chores             set    events with work left to do
+       10 {p07}:journal            stream
+       11 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user, or '' for an administrator   3 event id
   Outcomes, first that applies
         NO_EVENT · NOT_YOURS
-        HAS_BOOKINGS               seats are held or sold, or a payment has begun at any time: its
-                                   success may come yet, and must not meet nothing
+        HAS_BOOKINGS               seats are held or sold, somebody waits for one, or a payment has
+                                   begun at any time: its success may come yet, and must not meet
+                                   nothing
         REMOVED
   Replay: once (a second run would deny that there was an event). ]]
 --- @include "lib/journal"
 --- @include "lib/once"
 local user, event = ARGV[2], ARGV[3]
 
-return once(KEYS[8], ARGV[1], function()
-  local plan = redis.call('HMGET', KEYS[1], 'version', 'organizer', 'payments')
+return once(KEYS[11], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'version', 'organizer', 'payments', 'waiting')
   if not plan[1] then
     return {'NO_EVENT'}
   end
   if user ~= '' and plan[2] ~= user then
     return {'NOT_YOURS'}
   end
-  if plan[3] or redis.call('HLEN', KEYS[4]) > 0 then
+  if plan[3] or plan[4] or redis.call('HLEN', KEYS[4]) > 0 then
     return {'HAS_BOOKINGS'}
   end
 
-  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-  redis.call('SREM', KEYS[6], event)
-  journal(KEYS[7], 'removed', event, '', user, '', '')
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6],
+    KEYS[7])
+  redis.call('SREM', KEYS[8], event)
+  redis.call('SREM', KEYS[9], event)
+  journal(KEYS[10], 'removed', event, '', user, '', '')
   return {'REMOVED'}
 end)

@@ -10,18 +10,27 @@
         8 {p07}:ended              zset   when ended bookings are forgotten
         9 {p07}:journal            stream
        10 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+       11 {p07}:event:7:patrons    hash   user → their one place
+       12 {p07}:event:7:waiting    zset   who waits for a place, in order
+       13 {p07}:promote            set    events with free seats that somebody waits for
   ARGV  1 event id   2 booking number
   Outcomes, first that applies
         NO_BOOKING
         DISCARDED user
   Replay: natural (what is gone stays gone). ]]
 --- @include "lib/booking"
---- @include "lib/digits"
 --- @include "lib/free"
 --- @include "lib/journal"
+--- @include "lib/leave"
+--- @include "lib/patron"
 --- @include "lib/seats"
 --- @include "lib/share"
+--- @include "lib/unsell"
 local event, number = ARGV[1], ARGV[2]
+local at = {
+  event = KEYS[1], taken = KEYS[2], sold = KEYS[3], holders = KEYS[4], waiting = KEYS[12],
+  promote = KEYS[13],
+}
 local member = event .. ':' .. number
 local booking = read_booking(KEYS[5], KEYS[6])
 
@@ -31,16 +40,15 @@ if not booking then
   return {'NO_BOOKING'}
 end
 local indexes = indexes_of(booking.seats)
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  free_seats(KEYS[2], KEYS[4], indexes)
+if redis.call('EXISTS', at.event) == 1 then
   if booking.stored == 'confirmed' then
-    for _, index in ipairs(indexes) do
-      redis.call('SETBIT', KEYS[3], index, 0)
-    end
-    redis.call('HINCRBY', KEYS[1], 'revenue', digits(0 - tonumber(booking.amount)))
-    redis.call('HINCRBY', KEYS[1], 'confirmed', -1)
+    unsell(at, event, booking, indexes)
+  else
+    free_seats(at.taken, at.holders, at.waiting, at.promote, event, indexes)
   end
+  leave_line(at.event, at.waiting, number)
 end
+put_patron(KEYS[11], booking.user, number)
 redis.call('DEL', KEYS[5], KEYS[6])
 if booking.counted then
   put_share(KEYS[10], booking.user, number)

@@ -8,6 +8,8 @@
         6 {p07}:ended              zset   when ended bookings are forgotten
         7 {p07}:journal            stream
         8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        9 {p07}:event:7:waiting    zset   who waits for a place, in order
+       10 {p07}:promote            set    events with free seats that somebody waits for
   ARGV  1 event id   2 booking number   3 ms to keep it
   Outcomes, first that applies
         NO_BOOKING · KEPT status   nothing to expire: only a stale deadline is removed
@@ -37,7 +39,7 @@ if not booking.unfinished then
   return {'KEPT', booking.stored}
 end
 local indexes = indexes_of(booking.seats)
-free_seats(KEYS[1], KEYS[2], indexes)
+free_seats(KEYS[1], KEYS[2], KEYS[9], KEYS[10], event, indexes)
 if booking.counted then
   put_share(KEYS[8], booking.user, number)
 end

@@ -3,6 +3,7 @@
   KEYS  1 {p07}:booking:7:42       hash   the booking
         2 {p07}:ended              zset   when ended bookings are forgotten
         3 {p07}:journal            stream
+        4 {p07}:event:7:patrons    hash   user → their one place
   ARGV  1 event id   2 booking number
   Outcomes, first that applies
         KEPT                       not ended, not due, or money is owed for it: only an entry that
@@ -12,6 +13,7 @@
   Replay: natural (what is gone stays gone). ]]
 --- @include "lib/journal"
 --- @include "lib/now"
+--- @include "lib/patron"
 local event, number = ARGV[1], ARGV[2]
 local member = event .. ':' .. number
 local due = redis.call('ZSCORE', KEYS[2], member)
@@ -29,5 +31,6 @@ if not user then
   return {'NO_BOOKING'}
 end
 redis.call('DEL', KEYS[1])
+put_patron(KEYS[4], user, number)
 journal(KEYS[3], 'forgotten', event, number, user, '', '')
 return {'FORGOTTEN', user}

@@ -1,5 +1,6 @@
 #!lua
---[[ Open a booking under a number drawn for it, and claim its first seats if it names any.
+--[[ Open a booking under a number drawn for it, and claim its first seats: those it names, or any
+  free ones of some zones, all or none.
   KEYS  1 {p07}:event:7            hash   the event
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:event:7:holders    hash   seat index → booking number
@@ -10,32 +11,37 @@
         8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
         9 {p07}:once:<digest>      string, TTL  optional
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number   5 layout version
-        6.. seat index, price, seat index, price …
+        6 tickets it wants, 'zone:price:quantity:first-last+first-last,…' (lib/tickets), or ''
+        7.. seat index, price, seat index, price …   none where it wants tickets
   Outcomes, first that applies
         NO_EVENT · STALE_LAYOUT version · NOT_ON_SALE state · TOO_MANY max
-        NO_SEAT index · SEAT_TAKEN index held_until_ms · LAPSED holders
+        NO_SEAT index · SEAT_TAKEN index held_until_ms · SOLD_OUT zone · LAPSED holders
         CAP_REACHED cap max        LAPSED where the user's own lapsed bookings reach it
-        OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms
+        OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms,
+          its seats as 'index:price,…', or those it had
   Replay: natural (a booking that exists is given again). ]]
 --- @include "lib/caps"
 --- @include "lib/digits"
+--- @include "lib/find"
 --- @include "lib/hold"
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
 --- @include "lib/share"
 --- @include "lib/take"
-local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+--- @include "lib/tickets"
+local user, event, number, version, tickets = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps')
+    'state', 'caps', 'waiting')
   if not plan[1] then
     return {'NO_EVENT'}
   end
-  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created')
+  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created', 'seats', 'released')
   if opened[2] then
-    return {'OPENED', number, opened[1] or '0', opened[2]}
+    local seats = opened[3] ~= '' and opened[3] or opened[4] or ''
+    return {'OPENED', number, opened[1] or '0', opened[2], seats}
   end
   if plan[1] ~= version then
     return {'STALE_LAYOUT', plan[1]}, true
@@ -43,13 +49,26 @@ return once(KEYS[9], ARGV[1], function()
   if plan[5] ~= 'on_sale' then
     return {'NOT_ON_SALE', plan[5]}
   end
-  local wanted = {unpack(ARGV, 6)}
-  if #wanted / 2 > tonumber(plan[4]) then
+  local wanted = {unpack(ARGV, 7)}
+  local asked, bits = 0, tonumber(plan[2])
+  if tickets == '' then
+    asked = #wanted / 2
+  else
+    for quantity in string.gmatch(tickets, '%d+:%d+:(%d+):') do
+      asked = asked + tonumber(quantity)
+    end
+  end
+  if asked > tonumber(plan[4]) then
     return {'TOO_MANY', plan[4]}
   end
   local now = now_ms()
-  local free, refusal, provisional =
-    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), wanted, now)
+  local free, refusal, provisional
+  if tickets == '' then
+    free, refusal, provisional =
+      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, plan[7], wanted, now)
+  else
+    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, plan[7], tickets, now)
+  end
   if refusal then
     return refusal, provisional
   end
@@ -77,5 +96,5 @@ return once(KEYS[9], ARGV[1], function()
     redis.call('HSET', KEYS[4], 'counted', '1')
     put_share(KEYS[8], user, number, ':', #free)
   end
-  return {'OPENED', number, expires, created}
+  return {'OPENED', number, expires, created, seats}
 end)

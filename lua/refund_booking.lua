@@ -8,7 +8,10 @@
         6 {p07}:hold:7:42          string, TTL  its hold
         7 {p07}:journal            stream
         8 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
-        9 {p07}:once:<digest>      string, TTL  optional
+        9 {p07}:event:7:patrons    hash   user → their one place
+       10 {p07}:event:7:waiting    zset   who waits for a place, in order
+       11 {p07}:promote            set    events with free seats that somebody waits for
+       12 {p07}:once:<digest>      string, TTL  optional
   ARGV  1 once TTL ms   2 user, or '' when it is not its owner who asks   3 event id
         4 booking number   5 why: '' or 'event_cancelled'
   Outcomes, first that applies
@@ -20,16 +23,21 @@
   Replay: natural (cancelled stays cancelled). ]]
 --- @include "lib/booking"
 --- @include "lib/digits"
---- @include "lib/free"
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
+--- @include "lib/patron"
 --- @include "lib/seats"
 --- @include "lib/share"
+--- @include "lib/unsell"
 local user, event, number, why = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local at = {
+  event = KEYS[1], taken = KEYS[2], sold = KEYS[3], holders = KEYS[4], waiting = KEYS[10],
+  promote = KEYS[11],
+}
 
-return once(KEYS[9], ARGV[1], function()
-  local plan = redis.call('HMGET', KEYS[1], 'version', 'starts_at', 'cancel_before_ms')
+return once(KEYS[12], ARGV[1], function()
+  local plan = redis.call('HMGET', at.event, 'version', 'starts_at', 'cancel_before_ms')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -53,14 +61,10 @@ return once(KEYS[9], ARGV[1], function()
   end
   local indexes = indexes_of(booking.seats)
 
-  free_seats(KEYS[2], KEYS[4], indexes)
-  for _, index in ipairs(indexes) do
-    redis.call('SETBIT', KEYS[3], index, 0)
-  end
+  unsell(at, event, booking, indexes)
   redis.call('HSET', KEYS[5], 'status', 'cancelled', 'seats', '', 'released', booking.seats,
     'refund', 'due', 'updated', digits(now))
-  redis.call('HINCRBY', KEYS[1], 'revenue', digits(0 - tonumber(booking.amount)))
-  redis.call('HINCRBY', KEYS[1], 'confirmed', -1)
+  put_patron(KEYS[9], booking.user, number, 'past')
   if booking.counted then
     put_share(KEYS[8], booking.user, number)
   end

@@ -6,7 +6,9 @@
         4 {p07}:hold:7:42          string, TTL  its hold
         5 {p07}:journal            stream
         6 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
-        7 {p07}:once:<digest>      string, TTL
+        7 {p07}:event:7:waiting    zset   who waits for a place, in order
+        8 {p07}:promote            set    events with free seats that somebody waits for
+        9 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number, '0' for none   5.. seat indexes
   Outcomes, first that applies
         NOT_HELD index             free, or its hold has lapsed
@@ -23,7 +25,7 @@
 --- @include "lib/share"
 local user, event, number = ARGV[2], ARGV[3], ARGV[4]
 
-return once(KEYS[7], ARGV[1], function()
+return once(KEYS[9], ARGV[1], function()
   local indexes = {unpack(ARGV, 5)}
   local leaving = {}
   for _, index in ipairs(indexes) do
@@ -53,7 +55,7 @@ return once(KEYS[7], ARGV[1], function()
     end
   end
 
-  free_seats(KEYS[1], KEYS[2], indexes)
+  free_seats(KEYS[1], KEYS[2], KEYS[7], KEYS[8], event, indexes)
   redis.call('HSET', KEYS[3], 'seats', table.concat(kept, ','), 'updated', digits(now_ms()),
     'status', #kept > 0 and 'seats_selected' or 'booked')
   if booking.counted then

@@ -4,10 +4,11 @@
         2 {p07}:event:7:holders    hash   seat index → booking number
         3 {p07}:chores             set    events with work left to do
         4 {p07}:journal            stream
+        5 {p07}:event:7:waiting    zset   who waits for a place, in order
   ARGV  1 event id   2 last booking number that has been counted, '0' for none
   Outcomes, first that applies
         NO_EVENT                   nor any work
-        HELD                       it is being cancelled, and bookings have seats still
+        HELD                       it is being cancelled, and bookings have seats or wait still
         CANCELLED                  they no longer have: it is cancelled
         UNCOUNTED number           caps are new, and bookings up to this one are to be counted
         KEPT state                 nothing is left to do
@@ -16,7 +17,8 @@
 --- @include "lib/version"
 local event, counted = ARGV[1], ARGV[2]
 local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'uncounted')
-if plan[2] == 'cancelling' and redis.call('HLEN', KEYS[2]) > 0 then
+local held = redis.call('HLEN', KEYS[2]) > 0 or redis.call('EXISTS', KEYS[5]) == 1
+if plan[2] == 'cancelling' and held then
   return {'HELD'}
 end
 if plan[2] ~= 'cancelling' and plan[3] and tonumber(plan[3]) > tonumber(counted) then

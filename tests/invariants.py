@@ -19,6 +19,8 @@ from billetter.wire.topology import Wire
 
 UNFINISHED = {"booked", "seats_selected", "payment_initiated"}
 HAVE_SEATS = {"seats_selected", "payment_initiated", "confirmed"}
+BECAME = {"active": "confirmed", "waiting": "waiting", "past": "cancelled"}
+"""What users have by their one place, and the status of its booking."""
 ENTRIES_MAX = 1_000
 """Journal entries read at once."""
 
@@ -33,11 +35,18 @@ class SeatMap:
     sold: set[int] = field(default_factory=set)
     owed: set[int] = field(default_factory=set)
     """Bookings for which a refund is due."""
+    opened: set[int] = field(default_factory=set)
+    places: set[int] = field(default_factory=set)
+    """Bookings of one place for a user: confirmed, or waiting, without having been opened."""
     odd: list[str] = field(default_factory=list)
 
     def apply(self, entry: Hash) -> None:
         number = int(entry["booking"] or 0)
         indexes = [int(index) for index in re.findall(r"(?:^|,)(\d+)", entry["seats"])]
+        if entry["what"] == "opened":
+            self.opened.add(number)
+        elif entry["what"] in ("waiting", "confirmed") and number not in self.opened:
+            self.places.add(number)
         match entry["what"]:
             case "opened" | "claimed":
                 self._expect(entry, indexes, {None})
@@ -54,7 +63,7 @@ class SeatMap:
                 if number in self.owed:
                     self.odd.append(f"a refund to {number} is due twice")
                 self.owed.add(number)
-            case "payment_begun" | "payment_note" | "forgotten":
+            case "payment_begun" | "payment_note" | "waiting" | "forgotten":
                 pass
             case "amended" | "cancelling" | "called_off" | "restored" if not number:
                 pass
@@ -135,6 +144,9 @@ class Facts:
     bookings: dict[int, BookingFacts]
     shares: Hash
     chores: set[int]
+    patrons: Hash
+    line: list[int]
+    promoting: set[int]
     indexed: set[int]
     """Numbers in the indexes of holds that end and of bookings that leave."""
     began_ms: int
@@ -153,6 +165,7 @@ async def violations(wire: Wire, event: EventId, journal: Journal | None = None)
             *_of_seats(facts),
             *_of_bookings(facts),
             *_of_shares(facts, event),
+            *_of_line(facts, event),
             *_of_journal(facts, event, journal),
         )
     ]
@@ -258,6 +271,29 @@ def _of_shares(facts: Facts, event: EventId) -> Iterator[str]:
         yield f"counted are bookings that are not there: {counted}"
 
 
+def _of_line(facts: Facts, event: EventId) -> Iterator[str]:
+    """Who waits is in the line, and nobody waits for what is free."""
+    bookings = facts.bookings
+    waiting = {number for number, each in bookings.items() if each.status == "waiting"}
+    if sorted(facts.line) != sorted(waiting):
+        yield f"in the line are {facts.line}, waiting are {waiting}"
+    if facts.event.get("waiting") != (str(len(facts.line)) if facts.line else None):
+        yield f"{facts.event.get('waiting')} wait, in the line are {facts.line}"
+    for user, place in facts.patrons.items():
+        number, became = place.split(":")
+        booking = bookings.get(int(number))
+        if not booking or (booking.fields["user"], booking.status) != (user, BECAME[became]):
+            yield f"{user} has the place {place}, and the booking is {booking}"
+    told = {int(place.split(":")[0]) for place in facts.patrons.values()}
+    if strays := waiting - told:
+        yield f"{strays} wait, and are no places"
+    if facts.line and facts.event.get("state") == "on_sale" and event not in facts.promoting:
+        layout = Layout.from_json(facts.event["layout"])
+        seats = {i for span in layout.spans() for i in range(span.start, span.start + span.size)}
+        if free := seats - facts.taken:
+            yield f"{facts.line} wait, and {free} are free"
+
+
 def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]:
     told = journal.maps.get(event)
     if told is None:
@@ -270,6 +306,11 @@ def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]
     owed = {number for number, each in facts.bookings.items() if each.fields.get("refund")}
     if told.owed != owed:
         yield f"the journal owes {told.owed}, bookings {owed}"
+    live = {number: facts.bookings[number] for number in told.places & facts.bookings.keys()}
+    for number, each in live.items():
+        place = facts.patrons.get(each.fields["user"], "")
+        if each.status != "cancelled" and place.split(":")[0] != str(number):
+            yield f"booking {number} is a place, and its user has {place}"
     if told.sold != facts.sold:
         yield f"the journal sells {told.sold}, Redis {facts.sold}"
 
@@ -277,7 +318,7 @@ def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]
 async def _read(wire: Wire, event: EventId) -> Facts:
     own = keys.of_event(event)
     began_ms = await _now_ms(wire)
-    whole, taken, sold, holders, deadlines, ended, shares, chores = await _ask(
+    whole, taken, sold, holders, deadlines, ended, *rest = await _ask(
         wire,
         ("HGETALL", own.event),
         ("GET", own.taken),
@@ -287,7 +328,11 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         ("ZRANGE", own.ended, 0, -1, "WITHSCORES"),
         ("HGETALL", own.shares),
         ("SMEMBERS", own.chores),
+        ("HGETALL", own.patrons),
+        ("ZRANGE", own.waiting, 0, -1),
+        ("SMEMBERS", own.promote),
     )
+    shares, chores, patrons, line, promoting = rest
     fields = _hash(whole)
     due, leaving = _scores(event, deadlines), _scores(event, ended)
     numbers = range(1, int(fields.get("bookings", 0)) + 1)
@@ -307,6 +352,9 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         bookings,
         _hash(shares),
         {int(each) for each in chores},
+        _hash(patrons),
+        [int(each) for each in line],
+        {int(each) for each in promoting},
         due.keys() | leaving.keys(),
         began_ms,
         await _now_ms(wire),

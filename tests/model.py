@@ -5,9 +5,11 @@ engine sets the end of a hold or names a new booking, the model takes over what 
 can be true.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from billetter.domain.booking import Booking, SeatStatus, Status
@@ -25,8 +27,9 @@ from billetter.domain.ids import (
 )
 from billetter.domain.layout import ZonePlan
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
+from billetter.domain.ticket import Item, Rank, Reserved, Standing
 
-Said = Answer | Opened | AwaitingPayment
+Said = Answer | Opened | AwaitingPayment | Reserved | Standing
 Prices = dict[SeatIndex, int]
 """Seats in the order in which they were taken, with their prices in minor units."""
 
@@ -105,6 +108,7 @@ class ModelBooking:
             self.created_ms,
             self.ends_ms,
             self.refund,
+            tuple(seats.values()),
         )
 
 
@@ -124,6 +128,9 @@ class Show:
     def restore(self) -> None:
         """As it was made; only indexes are never used again."""
         zones, self.terms = self.made
+        self.line: list[ModelBooking] = []
+        self.patrons: dict[UserId, ModelBooking] = {}
+        """The newest booking of one place for each user, whatever became of it."""
         self.state = State.ON_SALE
         self.payments = False
         self.revenue = self.confirmed = 0
@@ -191,9 +198,17 @@ class Show:
         states = self.states
         zones = [[states[index] for index in zone] for zone in self.zones.values()]
         return tuple(
-            Counts(len(z), len(z) - z.count(SeatStatus.FREE), z.count(SeatStatus.SOLD))
+            Counts(
+                len(z),
+                len(z) - (0 if self.line else z.count(SeatStatus.FREE)),
+                z.count(SeatStatus.SOLD),
+            )
             for z in zones
         )
+
+    def free(self, number: int) -> list[SeatIndex]:
+        """The free seats of a zone."""
+        return [index for index in self.zones[number] if index not in self.holders]
 
 
 class Model:
@@ -214,15 +229,107 @@ class Model:
             return Answer(Outcome.NOT_ON_SALE, (show.state,))
         if len(wanted) > show.terms.seats_max:
             return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
-        if refusal := self._make_room(show, wanted, None):
+        return self._make_room(show, wanted, None) or self._opened(show, user, wanted)
+
+    def open_tickets(self, event: EventId, user: UserId, items: Sequence[Item]) -> Said:
+        show = self.shows.get(event)
+        if show is None:
+            return Answer(Outcome.NO_EVENT)
+        quantities = Counter[int]()
+        for zone, quantity in items:
+            quantities[zone] += quantity
+        if unknown := quantities.keys() - (show.floors & show.zones.keys()):
+            return Answer(Outcome.NO_ZONE, (str(min(unknown)),))
+        if show.state is not State.ON_SALE:
+            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if quantities.total() > show.terms.seats_max:
+            return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
+        if show.line:
+            return Answer(Outcome.SOLD_OUT, (str(items[0].zone),))
+        for zone, quantity in quantities.items():
+            if not self._has_free(show, partial(_has, show, zone, quantity)):
+                return Answer(Outcome.SOLD_OUT, (str(zone),))
+        wanted = [i for zone, quantity in quantities.items() for i in show.free(zone)[:quantity]]
+        return self._opened(show, user, {index: show.places[index].price for index in wanted})
+
+    def reserve(self, event: EventId, user: UserId) -> Said:
+        said = self._place(event, user, False)
+        if isinstance(said, Answer):
+            return said
+        return Reserved(said.id, event, user, said.created_ms, Outcome.RESERVED, False)
+
+    def book(self, event: EventId, user: UserId) -> Said:
+        return self._place(event, user, True)
+
+    def give_up(self, event: EventId, user: UserId) -> Answer:
+        show = self.shows.get(event)
+        if show is None:
+            return Answer(Outcome.NO_EVENT)
+        booking = show.patrons.get(user)
+        if booking is None or booking.status is Status.CANCELLED:
+            return Answer(Outcome.NO_BOOKING)
+        if booking.status is Status.CONFIRMED:
+            self._pay_back(show, booking)
+        return self.fail(booking.id)
+
+    def serve(self, event: EventId) -> None:
+        """What is free goes to those who wait."""
+        show = self.shows[event]
+        while show.line and show.state is State.ON_SALE and (free := _free(show)):
+            self._sell(show, show.line.pop(0), free[0])
+
+    def standing(self, event: EventId, user: UserId) -> Standing | None:
+        """What a user has, but for the time it changed."""
+        show = self.shows[event]
+        booking = show.patrons.get(user)
+        return _standing(show, booking) if booking else None
+
+    def _place(self, event: EventId, user: UserId, waits: bool) -> Standing | Answer:
+        show = self.shows.get(event)
+        if show is None:
+            return Answer(Outcome.NO_EVENT)
+        before = show.patrons.get(user)
+        if before and before.status is not Status.CANCELLED:
+            return Answer(Outcome.ALREADY_BOOKED, (str(split_booking_id(before.id)[1]),))
+        if show.state is not State.ON_SALE:
+            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        free = not show.line and self._has_free(show, lambda: bool(_free(show)))
+        if not free and not waits:
+            return Answer(Outcome.SOLD_OUT)
+        booking = ModelBooking(BookingId(IMPOSSIBLE), user, self._created(), None, Status.WAITING)
+        if refusal := self._over_cap(show, user, booking, 1):
             return refusal
+        booking.id = self._named(show)
+        show.bookings[split_booking_id(booking.id)[1]] = show.patrons[user] = booking
+        show.line.append(booking)
+        if free:
+            self.serve(event)
+        return _standing(show, booking)
+
+    def _sell(self, show: Show, booking: ModelBooking, index: SeatIndex) -> None:
+        booking.amount = show.places[index].price
+        booking.status, booking.seats = Status.CONFIRMED, {index: booking.amount}
+        show.payments = True
+        show.revenue += booking.amount
+        show.confirmed += 1
+
+    def _has_free(self, show: Show, has: Callable[[], bool]) -> bool:
+        """Whether there is what is wanted, once lapsed bookings are ended if that is needed."""
+        if not has():
+            for booking in [it for it in show.bookings.values() if it.unfinished and it.lapsed]:
+                self.expire(booking.id)
+        return has()
+
+    def _opened(self, show: Show, user: UserId, wanted: Prices) -> Said:
         if refusal := self._over_cap(show, user, None, len(wanted)):
             return refusal
         ends = self._armed_for(show.terms.hold_ms)
         booking = ModelBooking(self._named(show), user, ends - show.terms.hold_ms, ends)
         _take(booking, wanted)
         show.bookings[split_booking_id(booking.id)[1]] = booking
-        return Opened(booking.id, event, bool(wanted), ends, Outcome.OPENED, False)
+        taken = tuple(seat_id(show.id, index) for index in wanted)
+        prices = tuple(wanted.values())
+        return Opened(booking.id, show.id, taken, prices, ends, Outcome.OPENED, False)
 
     def claim(self, id_: BookingId, user: UserId, seats: Sequence[SeatId]) -> Answer:
         event, _ = split_booking_id(id_)
@@ -260,6 +367,7 @@ class Model:
         del booking.seats[index]
         if not booking.seats:
             booking.status = Status.BOOKED
+        self.serve(event)
         return Answer(Outcome.RELEASED, (str(len(booking.seats)),))
 
     def begin_payment(self, id_: BookingId, user: UserId) -> Said:
@@ -325,8 +433,11 @@ class Model:
             return Answer(Outcome.NO_BOOKING)
         if booking.status is Status.CONFIRMED:
             return Answer(Outcome.ALREADY_CONFIRMED)
+        event, _ = split_booking_id(id_)
         if booking.status is not Status.CANCELLED:
+            self._leave_line(booking)
             booking.end(Status.CANCELLED)
+        self.serve(event)
         return Answer(Outcome.CANCELLED)
 
     def refund(self, id_: BookingId, user: UserId) -> Answer:
@@ -339,7 +450,10 @@ class Model:
             return Answer(Outcome.CANCELLED)
         if booking.status is not Status.CONFIRMED:
             return Answer(Outcome.CLOSED, (booking.shown,))
-        self._pay_back(self.shows[split_booking_id(id_)[0]], booking)
+        event, _ = split_booking_id(id_)
+        self._pay_back(self.shows[event], booking)
+        booking.refund, booking.leaving = "due", Leaving.NO
+        self.serve(event)
         return Answer(Outcome.REFUND_DUE, (str(booking.amount),))
 
     def cancel_event(self, event: EventId, user: UserId | None) -> Answer:
@@ -350,7 +464,9 @@ class Model:
         for booking in show.bookings.values():
             if booking.status is Status.CONFIRMED:
                 self._pay_back(show, booking)
-            elif booking.seats:
+                booking.refund, booking.leaving = "due", Leaving.NO
+            elif booking.seats or booking.status is Status.WAITING:
+                self._leave_line(booking)
                 booking.end(Status.CANCELLED)
         return Answer(Outcome.CANCELLED)
 
@@ -358,7 +474,7 @@ class Model:
         show = self.shows[event]
         if user not in (None, ORGANIZER):
             return Answer(Outcome.NOT_YOURS)
-        if show.payments or show.holders:
+        if show.payments or show.holders or show.line:
             return Answer(Outcome.HAS_BOOKINGS)
         del self.shows[event]
         return Answer(Outcome.REMOVED)
@@ -435,16 +551,17 @@ class Model:
 
     def _make_room(self, show: Show, wanted: Prices, own: ModelBooking | None) -> Answer | None:
         """End the lapsed bookings that have these seats; or what is in the way, and end none."""
-        holders = show.holders
-        others = {index: holders[index] for index in wanted if index in holders}
-        others = {index: other for index, other in others.items() if other is not own}
+        others = {index: show.holders.get(index) for index in wanted}
+        others = {index: other for index, other in others.items() if not own or other is not own}
         for index, other in others.items():
-            if not (other.unfinished and other.lapsed):
-                fields = (str(seat_id(show.id, index)), str(other.ends_ms or 0))
+            if show.line if other is None else not (other.unfinished and other.lapsed):
+                ends_ms = (other and other.ends_ms) or 0
+                fields = (str(seat_id(show.id, index)), str(ends_ms))
                 return Answer(Outcome.SEAT_TAKEN, fields)
-        for lapsed in {id(other): other for other in others.values()}.values():
-            lapsed.end(Status.EXPIRED)
-        return None
+        lapsed = {id(other): other for other in others.values() if other}
+        for other in lapsed.values():
+            other.end(Status.EXPIRED)
+        return self._make_room(show, wanted, own) if lapsed else None
 
     def _cannot_grow(self, show: Show, booking: ModelBooking, wanted: Prices) -> Answer | None:
         """Why a booking cannot have more seats."""
@@ -490,15 +607,24 @@ class Model:
         return None
 
     def _pay_back(self, show: Show, booking: ModelBooking) -> None:
+        """Cancel it; what cost nothing is not owed where nobody says otherwise."""
         assert booking.amount is not None
         show.revenue -= booking.amount
         show.confirmed -= 1
-        booking.refund = "due"
+        booking.refund = "due" if booking.amount else None
         booking.end(Status.CANCELLED)
+
+    def _leave_line(self, booking: ModelBooking) -> None:
+        line = self.shows[split_booking_id(booking.id)[0]].line
+        if booking in line:
+            line.remove(booking)
 
     def _remove(self, booking: ModelBooking) -> None:
         event, number = split_booking_id(booking.id)
-        del self.shows[event].bookings[number]
+        show = self.shows[event]
+        del show.bookings[number]
+        if show.patrons.get(booking.user) is booking:
+            del show.patrons[booking.user]
 
     def _unknown(self, id_: BookingId) -> Answer:
         known = split_booking_id(id_)[0] in self.shows
@@ -509,16 +635,23 @@ class Model:
         said, asked_ms, came_ms = self.heard
         if isinstance(said, Opened | AwaitingPayment):
             ends = said.expires_ms
-        elif said.outcome is Outcome.CLAIMED:
+        elif isinstance(said, Answer) and said.outcome is Outcome.CLAIMED:
             ends = int(said.fields[0])
         else:
             return IMPOSSIBLE
         return ends if asked_ms <= ends - ms <= came_ms else IMPOSSIBLE
 
+    def _created(self) -> int:
+        """When a place is given now: what was heard, if that can be."""
+        said, asked_ms, came_ms = self.heard
+        if isinstance(said, Reserved | Standing) and asked_ms <= said.created_ms <= came_ms:
+            return said.created_ms
+        return IMPOSSIBLE
+
     def _named(self, show: Show) -> BookingId:
         """The id of a new booking: what was heard, if its number is new."""
         said = self.heard.said
-        if not isinstance(said, Opened):
+        if not isinstance(said, Opened | Reserved | Standing):
             return BookingId(IMPOSSIBLE)
         event, number = split_booking_id(said.id)
         if event != show.id or number <= show.last:
@@ -537,3 +670,28 @@ def _state(holder: ModelBooking | None) -> SeatStatus:
     if holder is None:
         return SeatStatus.FREE
     return SeatStatus.SOLD if holder.status is Status.CONFIRMED else SeatStatus.RESERVED
+
+
+def _has(show: Show, zone: int, quantity: int) -> bool:
+    return len(show.free(zone)) >= quantity
+
+
+def _free(show: Show) -> list[SeatIndex]:
+    """All free seats in zone order."""
+    return [index for number in show.zones for index in show.free(number)]
+
+
+RANKS = {
+    Status.CONFIRMED: (Rank.CONFIRMED, Outcome.CONFIRMED),
+    Status.WAITING: (Rank.WAITING, Outcome.WAITING),
+    Status.CANCELLED: (Rank.CANCELLED, Outcome.CANCELLED),
+}
+
+
+def _standing(show: Show, booking: ModelBooking) -> Standing:
+    """updated_ms: when it was made, which holds for new ones only."""
+    rank, outcome = RANKS[booking.status]
+    position = show.line.index(booking) + 1 if booking in show.line else None
+    created_ms = booking.created_ms
+    id_, user = booking.id, booking.user
+    return Standing(id_, show.id, user, rank, position, created_ms, created_ms, outcome, False)

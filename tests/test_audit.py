@@ -26,6 +26,7 @@ from billetter.domain.outcome import Opened, Outcome, Unavailable
 from billetter.engine import Engine, audit, journal, keys
 from billetter.engine.audit import Report
 from billetter.engine.keys import EventKeys
+from billetter.engine.once import Once
 from billetter.testing import Binary, RedisServer
 from billetter.wire.lane import Argument
 from billetter.wire.topology import Wire, open_wire
@@ -283,7 +284,76 @@ def shares(**changed: str) -> Callable[[Sale], Awaitable[object]]:
     return change
 
 
+def queued(*args: Argument) -> Callable[[Sale], Awaitable[object]]:
+    """All seats are taken by bookings up to 29, and 30 to 35 wait; then a command by hand.
+
+    What comes second names a key of the event.
+    """
+
+    async def change(sale: Sale) -> None:
+        for number in range(6, 36):
+            await sale.engine.tickets.book(sale.event, UserId(f"x:{number}"))
+        command, key, *rest = args
+        await sale.ask(command, getattr(sale.own, str(key)), *rest)
+
+    return change
+
+
+async def unpromoted(sale: Sale) -> None:
+    """A seat of those that others wait for is free, and a crash left nobody to tell."""
+    await queued("EXISTS", "event")(sale)
+    own, number = sale.own, BookingNumber(6)
+    about = (UserId("x:6"), sale.event, number, HOLD_MS)
+    store = sale.engine.store
+    await store.change("give_up_place", own, own.to_give_up(number), Once.anew(), *about)
+    await sale.ask("DEL", own.promote)
+
+
 WRONG = [
+    Wrong("waits_for_what_is_free", unpromoted, ["6 wait, and seat 1000007 is free"], mended=True),
+    Wrong(
+        "line_too_long",
+        queued("HSET", "event", "waiting", 7),
+        ["7 are said to wait, and 6 do"],
+    ),
+    Wrong(
+        "waits_in_no_line",
+        queued("ZREM", "waiting", 31),
+        ["booking 31 is waiting, and not in the line", "6 are said to wait, and 5 do"],
+    ),
+    Wrong(
+        "in_the_line_without_waiting",
+        queued("ZADD", "waiting", 99, 6),
+        ["booking 6 is confirmed, and in the line", "6 are said to wait, and 7 do"],
+    ),
+    Wrong(
+        "waits_without_a_place",
+        queued("HDEL", "patrons", "x:31"),
+        ["booking 31 waits, and its user has the place of nobody"],
+    ),
+    Wrong(
+        "waits_and_has_another",
+        queued("HSET", "patrons", "x:31", "6:active"),
+        [
+            "x:31 has the place 6:active, and booking \\d+ of x:6 is confirmed",
+            "booking 31 waits, and its user has the place 6:active",
+        ],
+    ),
+    Wrong(
+        "place_of_an_ended_one",
+        queued("HSET", "patrons", "x:ann", "5:active"),
+        ["x:ann has the place 5:active, and booking \\d+ of x:ann is cancelled"],
+    ),
+    Wrong(
+        "past_place_that_is_sold",
+        queued("HSET", "patrons", "x:6", "6:past"),
+        ["x:6 has the place 6:past, and booking \\d+ of x:6 is confirmed"],
+    ),
+    Wrong(
+        "place_without_a_booking",
+        queued("HSET", "patrons", "x:eve", "99:active"),
+        ["x:eve has the place 99:active, and booking \\d+ of  is gone"],
+    ),
     Wrong("share_too_large", shares(ann="1:3,4=2"), ["x:ann has 1:2, and 1:3 is counted"]),
     Wrong("share_forgotten", shares(ann="1:2"), ["x:ann has 4=2, and nothing is counted"]),
     Wrong("share_of_a_sold_one", shares(ann="1:2,4:2"), ["x:ann has 4=2, and 4:2 is counted"]),
@@ -584,6 +654,8 @@ class Customers:
             # Seats of holds that lapse all the time may change hands too fast for an answer.
             with suppress(Unavailable):
                 await self._buy(chance, UserId(f"x:{seed}"))
+            with suppress(Unavailable):
+                await self._queue(chance, UserId(f"x:{seed}"))
 
     async def _buy(self, chance: random.Random, user: UserId) -> None:
         event = chance.choice(self._events)
@@ -599,6 +671,12 @@ class Customers:
             await self._engine.bookings.begin_payment(said.id, user)
         if chance.random() < 0.5:
             await self._end(chance, said.id, user)
+
+    async def _queue(self, chance: random.Random, user: UserId) -> None:
+        event = self._events[0]
+        await self._engine.tickets.book(event, user)
+        if chance.random() < 0.6:
+            await self._engine.tickets.give_up(event, user)
 
     async def _end(self, chance: random.Random, booking: BookingId, user: UserId) -> None:
         if chance.random() < 0.7:

@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from billetter.domain.ids import (
 )
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import Answer, EngineError, Opened, Outcome, Unavailable
+from billetter.domain.search import Search
 from billetter.engine import Engine, Retention, events, keys, sweeper
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
@@ -583,18 +584,19 @@ async def test_events_are_found_by_words_and_day(
         plan = EventPlan(details, TERMS, Layout.plan([ZonePlan("Hall", 500, (10,))]))
         made[title] = (await engine.events.create(plan, GUEST)).id
 
-    async def found(query: str, day: date | None, skip: int = 0, take: int = 9) -> list[str]:
-        listed, total = await engine.events.search(query, day, skip, take)
+    async def found(words: str, day: int | None, skip: int = 0, take: int = 9) -> list[str]:
+        until = None if day is None else day + day_ms
+        search = Search(words, day, until, descending=True)
+        listed, total = await engine.events.search(search, skip, take)
         titles = [event.details.title for event in listed]
         assert [made[title] for title in titles] == [event.id for event in listed]
         return [*titles, str(total)]
 
-    that_day = date(2026, 10, 13)
     assert await found("tosca", None) == ["TOSCA", "tosca", "Straße", "Tosca", "4"]
     assert await found("tosca", None, 1, 2) == ["tosca", "Straße", "4"]
-    assert await found("tosca", that_day) == ["Straße", "Tosca", "2"]
-    assert await found("STRASSE", that_day) == ["Straße", "1"]
-    assert await found("", date(2026, 10, 14)) == ["Other", "1"]
+    assert await found("tosca", midnight) == ["Straße", "Tosca", "2"]
+    assert await found("STRASSE", midnight) == ["Straße", "1"]
+    assert await found("", midnight + day_ms) == ["Other", "1"]
     assert await found("carmen", None) == ["0"]
 
 

@@ -40,6 +40,7 @@ from billetter.domain.ids import (
 from billetter.domain.layout import Layout, Seat, ZonePlan
 from billetter.domain.money import PRICE_MAX
 from billetter.domain.outcome import Opened, Outcome
+from billetter.domain.ticket import Item, Reserved, Standing
 from billetter.engine import Engine, keys
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
@@ -69,6 +70,7 @@ PATIENCE_S = 60.0
 EVENTS_MAX, ZONES_MAX = 3, 4
 SEATS_SHOWN = 100
 USERS = (GUEST, UserId("a:7"), UserId("x:ann"))
+PATRONS = tuple(UserId(f"x:patron{number}") for number in range(12))
 NOWHERE = EventId(4_000_000)
 ONCE_TTL_MS = 3_600_000
 
@@ -120,6 +122,7 @@ KINDS: dict[str, Callable[[ModelBooking], bool]] = {
     "late": lambda booking: booking.amount is not None and booking.leaving is not Leaving.NO,
     "ended": lambda booking: booking.leaving is not Leaving.NO,
     "sold": lambda booking: booking.status is Status.CONFIRMED,
+    "waiting": lambda booking: booking.status is Status.WAITING,
     "any": lambda _: False,
 }
 
@@ -149,6 +152,9 @@ some = st.builds(Pick, own_seats, states, strays)
 firsts = st.lists(some, min_size=1, max_size=4)
 perhaps_some = st.just(Pick([])) | some | some
 users = st.sampled_from(USERS)
+patrons = st.sampled_from(PATRONS)
+items = st.builds(Item, st.sampled_from([1, 2, 2, 3, 3, 4]), st.integers(1, 4))
+all_items = st.lists(items, min_size=1, max_size=2)
 nths = st.integers(0, 5)
 """Which of the events, round."""
 askers = st.sampled_from([None, None, None, None, None, *USERS])
@@ -210,6 +216,13 @@ class EngineMachine(RuleBasedStateMachine):
     def send_again(self, nth: int) -> None:
         call, once, said = self.sent[nth]
         assert self.run(_awaited(call(once))) == replace(said, replayed=True)
+        self.hand_on()
+
+    def hand_on(self) -> None:
+        """What is free goes to those who wait: what the sweeper does."""
+        self.run(self.engine.lines.drain())
+        for event in self.model.shows:
+            self.model.serve(event)
 
     def now_ms(self) -> int:
         seconds, micros = self.run(self.command("TIME"))
@@ -341,6 +354,61 @@ class EngineMachine(RuleBasedStateMachine):
             self.opened.append(said.id)
         return said
 
+    @rule(nth=nths, user=users, items=all_items, sending=sendings)
+    def open_tickets(self, nth: int, user: UserId, items: list[Item], sending: str) -> None:
+        call, expected = self.engine.tickets.open, self.model.open_tickets
+        said = self.tell(call, expected, self.event(nth), user, items, sending=sending)
+        if isinstance(said, Opened):
+            self.opened.append(said.id)
+
+    @rule(nth=nths, user=users, waits=st.booleans(), sending=sendings)
+    def take_place(self, nth: int, user: UserId, waits: bool, sending: str) -> None:
+        self.place(nth, user, waits, sending)
+
+    @rule(nth=nths, crowd=st.integers(1, 12), leave=st.lists(patrons, max_size=4))
+    def queue(self, nth: int, crowd: int, leave: list[UserId]) -> None:
+        """Many want a place, and some of them give it up."""
+        for user in PATRONS[:crowd]:
+            self.place(nth, user, True)
+        for user in leave:
+            self.tell(self.engine.tickets.give_up, self.model.give_up, self.event(nth), user)
+
+    @rule(nth=nths, user=users | patrons, sending=sendings)
+    def give_place_up(self, nth: int, user: UserId, sending: str) -> None:
+        call, expected = self.engine.tickets.give_up, self.model.give_up
+        self.tell(call, expected, self.event(nth), user, sending=sending)
+
+    @rule(nth=nths, seats=some, waits=st.booleans())
+    def come_between(self, nth: int, seats: Pick, waits: bool) -> None:
+        """Seats lapse for which a line has formed, and somebody is quicker than the sweeper."""
+        said = self.open(nth, GUEST, seats)
+        for user in PATRONS:
+            self.place(nth, user, True)
+        if not isinstance(said, Opened):
+            return
+        self.end_hold(self.model.booking(said.id))
+        self.sweep()
+        event, user, model = said.event_id, USERS[1], self.model
+        show = model.shows[event]
+        floor = min(show.floors & show.zones.keys(), default=1)
+        told = self.tell(self.engine.bookings.open, model.open, event, user, said.seats)
+        tickets = self.tell(
+            self.engine.tickets.open, model.open_tickets, event, user, [Item(floor, 1)]
+        )
+        self.opened += [each.id for each in (told, tickets) if isinstance(each, Opened)]
+        self.place(nth, user, waits)
+
+    @rule()
+    def hand_on_what_is_free(self) -> None:
+        self.hand_on()
+
+    def place(self, nth: int, user: UserId, waits: bool, sending: str = "plain") -> None:
+        tickets, model = self.engine.tickets, self.model
+        call, expected = (tickets.book, model.book) if waits else (tickets.reserve, model.reserve)
+        said = self.tell(call, expected, self.event(nth), user, sending=sending)
+        if isinstance(said, Reserved | Standing):
+            self.opened.append(said.id)
+
     @rule(whose=of("choosing", "lapsed"), by=askers, seats=some, sending=sendings)
     def claim(self, whose: Whose, by: UserId | None, seats: Pick, sending: str) -> None:
         booking = self.booking(whose)
@@ -377,7 +445,7 @@ class EngineMachine(RuleBasedStateMachine):
         booking = self.booking(whose)
         self.tell(self.engine.bookings.confirm, self.model.confirm, booking, sending=sending)
 
-    @rule(whose=of("choosing", "paying", "lapsed"), by=askers, sending=sendings)
+    @rule(whose=of("choosing", "paying", "lapsed", "waiting"), by=askers, sending=sendings)
     def cancel(self, whose: Whose, by: UserId | None, sending: str) -> None:
         booking = self.booking(whose)
         user = self.asker(booking, by)
@@ -411,6 +479,9 @@ class EngineMachine(RuleBasedStateMachine):
         bookings, model = self.engine.bookings, self.model
         tell = partial(self.tell, sending=sending)
         tell(bookings.open, model.open, NOWHERE, GUEST, asked)
+        tell(self.engine.tickets.open, model.open_tickets, NOWHERE, GUEST, [Item(1, 1)])
+        tell(self.engine.tickets.book, model.book, NOWHERE, GUEST)
+        tell(self.engine.tickets.give_up, model.give_up, NOWHERE, GUEST)
         tell(self.engine.seats.claim, model.claim, booking, GUEST, asked)
         tell(bookings.begin_payment, model.begin_payment, booking, GUEST)
         tell(bookings.confirm, model.confirm, booking)
@@ -426,6 +497,7 @@ class EngineMachine(RuleBasedStateMachine):
         """Only what was seeded is left, as it was; nothing is remembered of requests."""
         assert self.run(self.engine.reset.run(GUEST))
         self.model.reset()
+        self.hand_on()
         self.sent.clear()
         self.events = list(self.model.shows)
         left = {keys.META, keys.EVENTS_NEXT, keys.EVENTS_INDEX}
@@ -449,6 +521,7 @@ class EngineMachine(RuleBasedStateMachine):
         if self.amend(event, by, lambda it: replace(it, terms=terms, state=state)):
             self.model.shows[event].terms = terms
             self.model.shows[event].state = state
+            self.model.serve(event)
 
     @rule(nth=nths, by=organizers, zone=nths, price=prices)
     def change_price(self, nth: int, by: UserId | None, zone: int, price: int) -> None:
@@ -456,6 +529,7 @@ class EngineMachine(RuleBasedStateMachine):
         number = self.zone(event, zone)
         if self.amend(event, by, lambda it: replace(it, layout=it.layout.priced(number, price))):
             self.model.shows[event].price(number, price)
+            self.model.serve(event)
 
     @rule(nth=nths, by=organizers, zone=halls | floors)
     def add_zone(self, nth: int, by: UserId | None, zone: ZonePlan) -> None:
@@ -464,6 +538,7 @@ class EngineMachine(RuleBasedStateMachine):
             return
         if self.amend(event, by, lambda it: replace(it, layout=it.layout.adding([zone]))):
             self.model.shows[event].add_zone(zone)
+            self.model.serve(event)
 
     @rule(nth=nths, by=organizers, zone=nths, size=st.integers(0, 12))
     def change_size(self, nth: int, by: UserId | None, zone: int, size: int) -> None:
@@ -483,6 +558,7 @@ class EngineMachine(RuleBasedStateMachine):
             show.drop(indexes[size:])
             if size > len(indexes):
                 show.grow(number, size - len(indexes))
+            self.model.serve(event)
 
     @rule(nth=nths, by=organizers, certain=st.integers(0, 3))
     def cancel_event(self, nth: int, by: UserId | None, certain: int) -> None:
@@ -646,7 +722,7 @@ class EngineMachine(RuleBasedStateMachine):
             ]
             told = self.run(self.engine.bookings.of_event(show.id, None, 1_000))
             assert told == (newest_first, None)
-        for user in USERS:
+        for user in USERS + PATRONS[:3]:
             listed = self.model.page(user)
             assert self.run(self.engine.bookings.page(user, 0, 1_000)) == (listed, len(listed))
 
@@ -654,7 +730,13 @@ class EngineMachine(RuleBasedStateMachine):
         sales = await self.engine.events.sales(show.id)
         assert sales is not None
         assert sales.zones == show.counts
-        assert (sales.revenue, sales.confirmed) == (show.revenue, show.confirmed)
+        sums = (show.revenue, show.confirmed, len(show.line))
+        assert (sales.revenue, sales.confirmed, sales.waiting) == sums
+        assert await self.engine.tickets.waiting(show.id) == len(show.line)
+        for user in {*show.patrons, *USERS}:
+            told = await self.engine.tickets.standing(show.id, user)
+            expected = self.model.standing(show.id, user)
+            assert (told and replace(told, updated_ms=told.created_ms)) == expected
         for status in (None, *SeatStatus):
             page = await self.engine.maps.page(show.id, SeatQuery(None, status, 0, SEATS_SHOWN))
             assert page is not None

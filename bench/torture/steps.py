@@ -218,7 +218,7 @@ async def _forget(engine: Engine, bed: Bed, once: Once | None) -> Told:
 
 async def _discard(engine: Engine, bed: Bed, once: Once | None) -> Told:
     event, number = split_booking_id(bed.booking)
-    declared = keys.of_event(event).to_settle(number)
+    declared = keys.of_event(event).to_discard(number)
     told = await engine.store.run("discard_booking", declared, event, number)
     await engine.store.command("ZREM", keys.user_bookings(bed.ann), bed.booking)
     return told

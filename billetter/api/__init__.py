@@ -20,13 +20,18 @@ from billetter.api import (
     replies,
     seats,
     system,
+    ticket_types,
+    tickets,
 )
 from billetter.api.call import Services
 from billetter.api.endpoint import Endpoint
 from billetter.api.middleware import Admission, RequestId
 
 ID_DIGITS_MAX = 16
-MODULES = (accounts, events, organizers, maps, bookings, seats, payments, system)
+MODULES = (
+    *(accounts, events, organizers, maps, ticket_types),
+    *(bookings, tickets, seats, payments, system),
+)
 ENDPOINTS: list[Endpoint] = [endpoint for module in MODULES for endpoint in module.ENDPOINTS]
 """Every route there is."""
 

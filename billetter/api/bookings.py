@@ -1,32 +1,49 @@
-"""Bookings: opened, listed, taken to payment, cancelled."""
+"""Bookings: opened, listed, read, taken to payment, cancelled."""
 
 from typing import Any
 
 from billetter.api.call import Call
-from billetter.api.endpoint import get, patch, post
+from billetter.api.endpoint import get, patch, post, put
 from billetter.api.replies import (
     NO_BOOKING,
+    REFUSALS,
     REFUSED,
     Answers,
     Reply,
+    error,
     listed,
     marked,
     reply,
     time_text,
 )
-from billetter.api.schemas import OfBooking, OpenBooking, Paged
+from billetter.api.schemas import LIST_MAX, OfBooking, OpenBooking, Paged
+from billetter.api.views import described, items
+from billetter.domain.account import Role
 from billetter.domain.booking import Booking, Status
-from billetter.domain.ids import BookingId, EventId, SeatId
+from billetter.domain.ids import (
+    AccountId,
+    BookingId,
+    EventId,
+    SeatId,
+    account_user,
+    split_ticket_type_id,
+)
 from billetter.domain.money import to_decimal
 from billetter.domain.outcome import AwaitingPayment, Opened, Outcome
+from billetter.domain.ticket import Item
 
 CANCELLED = Answers({Outcome.CANCELLED: reply(200, "Booking successfully cancelled")})
+GIVEN_BACK = (Outcome.CANCELLED, Outcome.REFUND_DUE)
 NOT_AWAITING = Answers({Outcome.NO_EVENT: NO_BOOKING})
 AWAITING_TEXT = "Booking is awaiting payment confirmation"
+NO_USER = error(404, "user_not_found", "There is no such user.")
+OF_ANOTHER = error(403, "forbidden", "These bookings belong to somebody else.")
 
 
 @post("/api/bookings", body=OpenBooking)
 async def open_booking(call: Call, body: OpenBooking) -> Reply:
+    if body.tickets:
+        return await _open_with_tickets(call, body)
     seats = [SeatId(seat) for seat in body.seat_ids or ()]
     opened = await call.engine.bookings.open(EventId(body.event_id), call.user, seats, call.once)
     return _opened(opened) if isinstance(opened, Opened) else REFUSED[opened]
@@ -35,7 +52,37 @@ async def open_booking(call: Call, body: OpenBooking) -> Reply:
 @get("/api/bookings", query=Paged)
 async def list_bookings(call: Call, query: Paged) -> Reply:
     bookings, total = await call.engine.bookings.page(call.user, *query.window)
-    return listed([described(booking) for booking in bookings], total)
+    return listed(await described(call.engine, bookings), total)
+
+
+@get("/api/users/{user:id}/bookings", query=Paged)
+async def list_bookings_of_user(call: Call, query: Paged) -> Reply:
+    """All of them for themselves and administrators; for organizers those of their own events."""
+    account, role = AccountId(call.ids["user"]), call.principal.role
+    trusted = call.services.guests or role is Role.ADMIN or account == call.principal.account
+    if not trusted and role is not Role.ORGANIZER:
+        return OF_ANOTHER
+    if await call.engine.accounts.get(account) is None:
+        return NO_USER
+    user, (skip, take) = account_user(account), query.window
+    if trusted:
+        bookings, total = await call.engine.bookings.page(user, skip, take)
+    else:
+        every, _ = await call.engine.bookings.page(user, 0, LIST_MAX)
+        theirs = [booking for booking in every if await _runs_event(call, booking)]
+        bookings, total = theirs[skip : skip + take], len(theirs)
+    return listed(await described(call.engine, bookings), total)
+
+
+@get("/api/bookings/{booking:id}")
+async def read_booking(call: Call) -> Reply:
+    booking = await call.engine.bookings.get(BookingId(call.ids["booking"]))
+    if booking is None:
+        return NO_BOOKING
+    if call.user != booking.user and not await _runs_event(call, booking):
+        return REFUSALS[Outcome.NOT_YOURS]
+    (shown,) = await described(call.engine, [booking])
+    return reply(200, shown)
 
 
 @patch("/api/bookings/initiatePayment", body=OfBooking)
@@ -53,6 +100,44 @@ async def cancel_booking(call: Call, body: OfBooking) -> Reply:
     return CANCELLED[await call.engine.bookings.cancel(booking, call.user, call.once)]
 
 
+@put("/api/bookings/{booking:id}/cancel")
+async def give_booking_back(call: Call) -> Reply:
+    """Cancelled, or if it is paid for, given back for its money; the reply is the booking."""
+    booking = BookingId(call.ids["booking"])
+    answer = await call.engine.bookings.give_back(booking, call.user, call.once)
+    if answer.outcome not in GIVEN_BACK:
+        return NOT_AWAITING[answer]
+    given_back = await call.engine.bookings.get(booking)
+    if given_back is None:
+        return marked(NO_BOOKING, answer)
+    (shown,) = await described(call.engine, [given_back])
+    return marked(reply(200, shown), answer)
+
+
+async def _open_with_tickets(call: Call, body: OpenBooking) -> Reply:
+    event = EventId(body.event_id)
+    wanted = [_item(event, *each) for each in body.tickets]
+    opened = await call.engine.tickets.open(event, call.user, wanted, call.once)
+    if not isinstance(opened, Opened):
+        return REFUSED[opened]
+    total = to_decimal(sum(opened.prices))
+    return _opened(opened, items=await items(call.engine, opened), total=total)
+
+
+def _item(event: EventId, ticket_type: int, quantity: int) -> Item:
+    """A type of another event is none of this one's, as no zone has the number 0."""
+    home, zone = split_ticket_type_id(ticket_type)
+    return Item(zone if home == event else 0, quantity)
+
+
+async def _runs_event(call: Call, booking: Booking) -> bool:
+    """Whether it is the caller's event that the booking is for; all are an administrator's."""
+    if call.principal.role is Role.ADMIN:
+        return True
+    event = await call.engine.events.get(booking.event_id)
+    return event is not None and event.organizer == call.user
+
+
 def _awaiting(call: Call, booking: BookingId, awaiting: AwaitingPayment) -> Reply:
     page = call.services.payment_page(booking, awaiting.amount)
     if page is None:
@@ -60,28 +145,24 @@ def _awaiting(call: Call, booking: BookingId, awaiting: AwaitingPayment) -> Repl
     return marked(reply(302, AWAITING_TEXT, (b"location", page.encode())), awaiting)
 
 
-def _opened(opened: Opened) -> Reply:
-    status = Status.SEATS_SELECTED if opened.with_seats else Status.BOOKED
+def _opened(opened: Opened, **more: Any) -> Reply:
+    status = Status.SEATS_SELECTED if opened.seats else Status.BOOKED
     body = {
         "id": opened.id,
         "event_id": opened.event_id,
         "status": status,
         "expires_at": time_text(opened.expires_ms),
+        **more,
     }
     return marked(reply(201, body, (b"location", b"/api/bookings/%d" % opened.id)), opened)
 
 
-def described(booking: Booking) -> dict[str, Any]:
-    return {
-        "id": booking.id,
-        "event_id": booking.event_id,
-        "status": booking.status,
-        "seats": [{"id": seat} for seat in booking.seats],
-        "total": to_decimal(booking.total),
-        "refund": booking.refund,
-        "created_at": time_text(booking.created_ms),
-        "expires_at": None if booking.expires_ms is None else time_text(booking.expires_ms),
-    }
-
-
-ENDPOINTS = [open_booking, list_bookings, initiate_payment, cancel_booking]
+ENDPOINTS = [
+    open_booking,
+    list_bookings,
+    list_bookings_of_user,
+    read_booking,
+    initiate_payment,
+    cancel_booking,
+    give_booking_back,
+]

@@ -19,7 +19,16 @@ from billetter.access.principal import (
 from billetter.api import replies
 from billetter.api.accesslog import note_user
 from billetter.api.call import Call, Handler, Services
-from billetter.api.inputs import Gone, Stop, parse_body, parse_query, read_body, said, wrong
+from billetter.api.inputs import (
+    Gone,
+    Stop,
+    checked,
+    parse_body,
+    parse_query,
+    read_body,
+    said,
+    wrong,
+)
 from billetter.api.limits import Caller, Gate, Gates, limited, told
 from billetter.api.replies import Reply
 from billetter.domain.account import Role
@@ -58,8 +67,9 @@ logger = logging.getLogger("billetter.api")
 class Rules(TypedDict, total=False):
     """What is not as usual. The usual values, and what they mean, are Endpoint's."""
 
-    body: type[BaseModel]
+    names: type[BaseModel]
     query: type[BaseModel]
+    body: type[BaseModel]
     body_max: int
     safe: bool
     keyed: bool
@@ -67,23 +77,27 @@ class Rules(TypedDict, total=False):
     group: Group | None
     signed: bool
     trusting: bool
+    terse: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One route: method, path, and what its handler takes from whom.
 
+    names: what stands in the path where that is text; ids there need no model.
     safe: it only reads; a GET that does not is none for HEAD. keyed: it takes an Idempotency-Key.
     group: of routes that are limited together; None: not limited here.
     signed: a signature stands in for credentials where gateways have a secret; the handler checks.
     trusting: where there are guests, whoever calls may.
+    terse: errors are as replies.terse has them.
     """
 
     method: str
     path: str
     handler: Handler
-    body: type[BaseModel] | None = None
+    names: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
     body_max: int = BODY_MAX
     safe: bool
     keyed: bool
@@ -91,6 +105,7 @@ class Endpoint:
     group: Group | None
     signed: bool = False
     trusting: bool = False
+    terse: bool = False
 
     def bound(self, services: Services) -> "BoundEndpoint":
         return BoundEndpoint(self, services)
@@ -135,6 +150,8 @@ class BoundEndpoint:
             reply = _failed(error, scope)
         if left:
             reply = reply.plus(*told(scarcest(left)))
+        if self._endpoint.terse:
+            reply = replies.terse(reply)
         await reply.send(scope, send)
 
     async def _reply(self, scope: Scope, receive: Receive, left: list[Allowance]) -> Reply:
@@ -150,6 +167,9 @@ class BoundEndpoint:
         note_user(scope, principal.user)
         inputs: list[BaseModel] = []
         body = b""
+        ids = scope.get("path_params", {})
+        if endpoint.names is not None:
+            inputs.append(checked(endpoint.names, ids))
         if endpoint.query is not None:
             inputs.append(parse_query(endpoint.query, scope["query_string"]))
         if endpoint.body is not None:
@@ -160,7 +180,6 @@ class BoundEndpoint:
         idempotency = None
         if endpoint.keyed and (key := headers.get(b"idempotency-key")) is not None:
             idempotency = await self._bind(key, principal.user, scope, body)
-        ids = scope.get("path_params", {})
         call = Call(self._services, principal, address, ids, headers, body, idempotency)
         return await endpoint.handler(call, *inputs)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AliasChoices,
     BaseModel,
     Discriminator,
     Field,
@@ -14,16 +13,20 @@ from pydantic import (
     model_validator,
 )
 
-from billetter.api.fields import Moment, Price, Seats, Seconds, Text, Title
+from billetter.api.fields import Moment, Price, Seats, Seconds, Text, Title, either
 from billetter.domain.event import CANCEL_BEFORE_MS, CAP_MAX, Event, State
 from billetter.domain.ids import SEATS_MAX
 from billetter.domain.layout import Layout, ZonePlan
 
 ZONES_MAX = 1_000
+STANDARD, PRICE = "Standard", 1_000
+"""The only zone of an event that names none, and its price."""
 
-NAMED = Field(validation_alias=AliasChoices("title", "name"))
-DATED = Field(validation_alias=AliasChoices("starts_at", "date"))
+NAMED = either("title", "name")
+DATED = either("starts_at", "date")
 SeatsMax = Annotated[int, Field(ge=1, le=1_000)]
+SEATS_OF_BOOKING = 100
+"""The most that one booking has, unless the event says otherwise."""
 Cap = Annotated[int, Field(ge=1, le=CAP_MAX)]
 Lead = Annotated[int, Field(ge=0, le=31_536_000)]
 """Seconds before the start of an event: up to a year."""
@@ -84,7 +87,7 @@ def even_zone(name: str, price: int, rows: int, seats_per_row: int) -> ZonePlan:
 
 
 class CreateEvent(BaseModel):
-    """Without an inventory: 10 rows of 100 seats at 10.00."""
+    """Without an inventory: 10 rows of 100 seats at 10.00; totalCapacity: so many tickets."""
 
     _layout: Layout = PrivateAttr()
     title: Annotated[Title, NAMED]
@@ -93,13 +96,14 @@ class CreateEvent(BaseModel):
     rows: Seats | None = None
     seats_per_row: Seats | None = None
     price: Price | None = None
+    capacity: Annotated[Seats | None, Field(alias="totalCapacity")] = None
     description: Text | None = None
     starts_at: Annotated[Moment | None, DATED] = None
     location: Title | None = None
     category: Title | None = None
     hold_seconds: Seconds | None = None
     payment_seconds: Seconds | None = None
-    max_seats_per_booking: SeatsMax = 100
+    max_seats_per_booking: SeatsMax = SEATS_OF_BOOKING
     max_held_per_user: Cap | None = None
     max_bought_per_user: Cap | None = None
     max_open_bookings_per_user: Cap | None = None
@@ -107,9 +111,12 @@ class CreateEvent(BaseModel):
 
     @model_validator(mode="after")
     def _one_inventory(self) -> Self:
-        short = (self.rows, self.seats_per_row, self.price)
-        if self.zones is not None and any(field is not None for field in short):
-            raise ValueError("zones exclude rows, seats_per_row and price")
+        rows = (self.rows, self.seats_per_row)
+        forms = (self.zones is not None, rows != (None, None), self.capacity is not None)
+        if sum(forms) > 1:
+            raise ValueError("takes zones, or rows and seats_per_row, or totalCapacity")
+        if self.zones is not None and self.price is not None:
+            raise ValueError("zones have their own prices")
         self._layout = Layout.plan(self._zone_plans())
         return self
 
@@ -122,13 +129,11 @@ class CreateEvent(BaseModel):
         if self.zones is not None:
             yield from (zone.plan() for zone in self.zones)
             return
-        price: Any = self.price
-        yield even_zone(
-            "Standard",
-            1_000 if price is None else price,
-            self.rows or 10,
-            self.seats_per_row or 100,
-        )
+        price: Any = PRICE if self.price is None else self.price
+        if self.capacity is not None:
+            yield ZonePlan(STANDARD, price, (self.capacity,), numbered=False)
+        else:
+            yield even_zone(STANDARD, price, self.rows or 10, self.seats_per_row or 100)
 
 
 class ZoneChange(BaseModel):

@@ -8,6 +8,7 @@ from billetter.api.endpoint import EVERYBODY, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
 from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
+from billetter.api.views import ticket_types
 from billetter.domain.event import Counts, Details, EventPlan, Sales, Terms
 from billetter.domain.ids import EventId, account_of
 from billetter.domain.layout import Zone
@@ -26,8 +27,8 @@ async def create_event(call: Call, body: CreateEvent) -> Reply:
 @get("/api/events", query=ListEvents, roles=EVERYBODY)
 async def list_events(call: Call, query: ListEvents) -> Reply:
     events = call.engine.events
-    if query.query or query.date:
-        found, total = await events.search(query.query, query.date, *query.window)
+    if (search := query.search) is not None:
+        found, total = await events.search(search, *query.window)
     else:
         found, total = await events.page(*query.window)
     return listed([_described(each.id, each.created_ms, each.details) for each in found], total)
@@ -39,7 +40,7 @@ async def read_event(call: Call) -> Reply:
     return NO_EVENT if sales is None else reply(200, _whole(sales))
 
 
-@get("/api/events/{id:id}/availability", roles=EVERYBODY)
+@get("/api/events/{id:id}/availability", roles=EVERYBODY, terse=True)
 async def read_availability(call: Call) -> Reply:
     sales = await call.engine.events.sales(EventId(call.ids["id"]))
     if sales is None:
@@ -125,6 +126,7 @@ def _whole(sales: Sales) -> dict[str, Any]:
             _zone(zone, counts)
             for zone, counts in zip(event.layout.zones, sales.zones, strict=True)
         ],
+        "ticketTypes": ticket_types(sales),
     }
 
 

@@ -1,6 +1,7 @@
-"""What a request brings: its body and its query, read and checked."""
+"""What a request brings: its path, its query and its body, read and checked."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
@@ -67,8 +68,13 @@ def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
         )
     except ValueError:
         raise Stop(wrong("query", f"has more than {QUERY_FIELDS_MAX} fields")) from None
+    return checked(model, dict(fields))
+
+
+def checked(model: type[BaseModel], fields: Mapping[str, object]) -> BaseModel:
+    """The model made of what stands in a query or a path."""
     try:
-        return model.model_validate(dict(fields))
+        return model.model_validate(fields)
     except ValidationError as error:
         raise Stop(_invalid(error)) from None
 

@@ -1,6 +1,5 @@
 """What organizers do with their events, and administrators with all of them."""
 
-from billetter.api.bookings import described
 from billetter.api.call import Call
 from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
@@ -8,9 +7,10 @@ from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.inputs import Stop, wrong
 from billetter.api.replies import NO_EVENT, Answers, Reply, error, marked, reply
 from billetter.api.schemas import BookingsBefore, Removal
+from billetter.api.views import described
 from billetter.domain.account import Role
 from billetter.domain.ids import EventId, UserId
-from billetter.domain.outcome import Outcome
+from billetter.domain.outcome import Answer, Outcome
 
 NOT_YOUR_EVENT = error(403, "forbidden", "This event belongs to somebody else.")
 NOT_YOURS = {Outcome.NOT_YOURS: NOT_YOUR_EVENT}
@@ -30,10 +30,8 @@ OF_ORGANIZERS = Rules(roles=ORGANIZERS)
 @put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **OF_ORGANIZERS)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
-    amended = await call.engine.organizers.amend(event, _acting(call), body.change, call.once)
-    if amended.outcome is Outcome.BAD_LAYOUT:
-        raise Stop(marked(wrong("zones", amended.fields[0]), amended))
-    if amended.outcome is not Outcome.AMENDED:
+    amended = await call.engine.organizers.amend(event, acting(call), body.change, call.once)
+    if unless_bad("zones", amended).outcome is not Outcome.AMENDED:
         return NOT_AMENDED[amended]
     return marked(reply(200, {"id": event, "version": amended.fields[0]}), amended)
 
@@ -42,7 +40,7 @@ async def amend_event(call: Call, body: AmendEvent) -> Reply:
 async def delete_event(call: Call, query: Removal) -> Reply:
     event, organizers = EventId(call.ids["id"]), call.engine.organizers
     act = organizers.cancel if query.cancel else organizers.delete
-    return GONE[await act(event, _acting(call), call.once)]
+    return GONE[await act(event, acting(call), call.once)]
 
 
 @get("/api/events/{id:id}/bookings", query=BookingsBefore, **OF_ORGANIZERS)
@@ -52,17 +50,24 @@ async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
     event = await call.engine.maps.current(event_id)
     if event is None:
         return NO_EVENT
-    if _acting(call) not in (None, event.organizer):
+    if acting(call) not in (None, event.organizer):
         return NOT_YOUR_EVENT
     found, more = await call.engine.bookings.of_event(event_id, query.number, query.take)
-    listed = reply(200, [described(booking) for booking in found])
+    listed = reply(200, await described(call.engine, found))
     if more is None:
         return listed
     target = f"/api/events/{event_id}/bookings?before={more}&pageSize={query.take}"
     return listed.plus((b"link", f'<{target}>; rel="next"'.encode()))
 
 
-def _acting(call: Call) -> UserId | None:
+def unless_bad(field: str, amended: Answer) -> Answer:
+    """The answer, unless it is this field of the request that cannot be laid out."""
+    if amended.outcome is Outcome.BAD_LAYOUT:
+        raise Stop(marked(wrong(field, amended.fields[0]), amended))
+    return amended
+
+
+def acting(call: Call) -> UserId | None:
     """Who the engine asks whether the event is theirs; None: an administrator."""
     return None if call.principal.role is Role.ADMIN else call.user
 

@@ -66,6 +66,9 @@ class Reply:
             await send({"type": "http.response.body", "body": self.body})
 
 
+_OF_BODY = frozenset({b"content-type", b"content-length"})
+
+
 def _lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
@@ -89,6 +92,17 @@ def invalid(details: list[dict[str, str]]) -> Reply:
     message = "; ".join(f"{each['field']}: {each['message']}" for each in details[:3])
     body = {"error": "validation_error", "message": message, "details": details}
     return reply(400, body)
+
+
+def terse(whole: Reply) -> Reply:
+    """A reply, if it is an error, as some clients take it: its code alone, 422 for bad input."""
+    if whole.status < 400:
+        return whole
+    said = orjson.loads(whole.body)
+    kept = {name: said[name] for name in ("error", "details") if name in said}
+    status = 422 if "details" in kept else whole.status
+    more = [header for header in whole.headers if header[0] not in _OF_BODY]
+    return reply(status, kept, *more)
 
 
 def not_allowed(methods: Iterable[str]) -> Reply:
@@ -146,6 +160,9 @@ REFUSALS: Mapping[Outcome, Reply] = {
     Outcome.NO_SEATS: error(400, "no_seats", "The booking has no seats yet."),
     Outcome.CLOSED: error(400, "invalid_state", "The state of the booking does not allow this."),
     Outcome.TOO_MANY: error(400, "too_many_seats", "The booking may not hold that many seats."),
+    Outcome.NO_ZONE: error(404, "ticket_type_not_found", "The event has no such tickets."),
+    Outcome.SOLD_OUT: error(409, "sold_out", "There are not enough tickets left."),
+    Outcome.ALREADY_BOOKED: error(409, "already_booked", "This user has a place already."),
     Outcome.WRONG_EVENT: error(400, "wrong_event", "The seat belongs to another event."),
     Outcome.ALREADY_CONFIRMED: error(409, "already_confirmed", "The booking is confirmed."),
     Outcome.EXHAUSTED: error(409, "bookings_exhausted", "The event can take no more bookings."),

@@ -3,15 +3,40 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
 
 from billetter.access.passwords import checked_password
-from billetter.api.fields import PAGE_SIZE_MAX, Day, Digits, Id, Page, PageSize, SeatIds, digits
+from billetter.api.fields import (
+    DAY_MS,
+    PAGE_SIZE_MAX,
+    Day,
+    Digits,
+    From,
+    Id,
+    Page,
+    PageSize,
+    Phrase,
+    Price,
+    SeatIds,
+    Seats,
+    Until,
+    digits,
+    either,
+)
+from billetter.api.ticket_schemas import TYPED, TicketItem
 from billetter.domain.account import Role, checked_email, checked_username
 from billetter.domain.booking import SeatStatus
 from billetter.domain.ids import BOOKINGS_MAX, BookingNumber
+from billetter.domain.search import Search, Sort
 
 LIST_MAX = 1_000
+ITEMS_MAX = 100
 
 
 class Register(BaseModel):
@@ -27,8 +52,29 @@ class Login(BaseModel):
 
 
 class OpenBooking(BaseModel):
-    event_id: Id
+    """Empty, or with seats, or with tickets of one type or several."""
+
+    event_id: Annotated[Id, either("event_id", "eventId")]
     seat_ids: SeatIds | None = None
+    ticket_type_id: Annotated[Id | None, TYPED] = None
+    quantity: Seats | None = None
+    items: Annotated[list[TicketItem], Field(min_length=1, max_length=ITEMS_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        chosen = (self.seat_ids, self.ticket_type_id, self.items)
+        if sum(choice is not None for choice in chosen) > 1:
+            raise ValueError("takes one of seat_ids, ticket_type_id and items")
+        if (self.ticket_type_id is None) != (self.quantity is None):
+            raise ValueError("ticket_type_id and quantity go together")
+        return self
+
+    @property
+    def tickets(self) -> list[tuple[int, int]]:
+        """Ticket types, and how many are wanted of each."""
+        if self.ticket_type_id is not None:
+            return [(self.ticket_type_id, self.quantity or 0)]
+        return [(item.ticket_type_id, item.quantity) for item in self.items or ()]
 
 
 class OfBooking(BaseModel):
@@ -89,8 +135,38 @@ class Paged(BaseModel):
 
 
 class ListEvents(Paged):
-    query: Annotated[str, Field(max_length=200)] = ""
+    pageSize: Annotated[PageSize | None, either("pageSize", "limit")] = None
+    query: Annotated[Phrase, either("query", "q")] = ""
     date: Day | None = None
+    date_from: From | None = None
+    date_to: Until | None = None
+    location: Phrase = ""
+    category: Phrase = ""
+    min_price: Price | None = None
+    max_price: Price | None = None
+    available: bool | None = None
+    sortBy: Sort | None = None
+    order: Literal["asc", "desc"] | None = None
+
+    @property
+    def search(self) -> Search | None:
+        """What is looked for; None: the newest of all."""
+        if self.model_fields_set <= Paged.model_fields.keys():
+            return None
+        prices: tuple[Any, Any] = (self.min_price, self.max_price)
+        after = (self.date, self.date_from)
+        before = (None if self.date is None else self.date + DAY_MS, self.date_to)
+        return Search(
+            self.query,
+            max((ms for ms in after if ms is not None), default=None),
+            min((ms for ms in before if ms is not None), default=None),
+            self.location,
+            self.category,
+            *prices,
+            self.available,
+            self.sortBy,
+            self.order == "desc" if self.order or self.sortBy else True,
+        )
 
 
 class ListSeats(Paged):

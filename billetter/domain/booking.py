@@ -7,11 +7,15 @@ from billetter.domain.ids import BookingId, EventId, SeatId, UserId
 
 
 class Status(StrEnum):
-    """booked → seats_selected → payment_initiated → confirmed; or cancelled, or expired."""
+    """booked → seats_selected → payment_initiated → confirmed; or cancelled, or expired.
+
+    One place of an event is confirmed at once, or after waiting.
+    """
 
     BOOKED = "booked"
     SEATS_SELECTED = "seats_selected"
     PAYMENT_INITIATED = "payment_initiated"
+    WAITING = "waiting"
     CONFIRMED = "confirmed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -25,7 +29,10 @@ class SeatStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking as its owner sees it. Times are ms since 1970; total is in minor units."""
+    """A booking as its owner sees it. Times are ms since 1970, money is in minor units.
+
+    prices: what each of its seats cost when it was taken.
+    """
 
     id: BookingId
     event_id: EventId
@@ -36,3 +43,4 @@ class Booking:
     created_ms: int
     expires_ms: int | None
     refund: str | None
+    prices: tuple[int, ...] = ()

@@ -112,12 +112,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """How an event sells. revenue: minor units of its confirmed bookings."""
+    """How an event sells. revenue: minor units of its confirmed bookings.
+
+    waiting: how many wait for a place. While anybody does, no seat counts as free.
+    """
 
     event: Event
     zones: tuple[Counts, ...]
     revenue: int
     confirmed: int
+    waiting: int = 0
 
     def status(self, now_ms: float) -> str:
         """What people are told of the event: cancelled, past, sold_out or upcoming."""

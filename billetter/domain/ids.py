@@ -1,18 +1,21 @@
-"""Ids that say where their thing lives: event ↔ seat and booking ids, by arithmetic alone.
+"""Ids that say where their thing lives, by arithmetic alone.
 
-    seat_id    = event_id · 1 000 000 + index + 1
-    booking_id = event_id · 100 000 000 + number
+    seat_id        = event_id · 1 000 000 + index + 1
+    booking_id     = event_id · 100 000 000 + number
+    ticket_type_id = event_id · 1 000 + number of its zone
 
 All ids stay within 2^53-1, the largest integer that every JSON reader keeps exact.
 """
 
 from typing import NewType
+from urllib.parse import quote
 
 EventId = NewType("EventId", int)
 SeatId = NewType("SeatId", int)
 BookingId = NewType("BookingId", int)
 SeatIndex = NewType("SeatIndex", int)
 """Position of a seat in its event's bitmaps, from 0."""
+TicketTypeId = NewType("TicketTypeId", int)
 BookingNumber = NewType("BookingNumber", int)
 """Counts the bookings of one event, from 1."""
 AccountId = NewType("AccountId", int)
@@ -26,9 +29,12 @@ SEATS_MAX = 999_999
 """Seats of one event; also the largest last index + 1 that a seat id leaves room for."""
 BOOKINGS_MAX = 99_999_999
 """Bookings of one event: the largest number."""
+TICKET_TYPES_MAX = 999
+"""The largest number of a zone that a ticket type's id leaves room for."""
 
 _SEATS = SEATS_MAX + 1
 _BOOKINGS = BOOKINGS_MAX + 1
+_TICKET_TYPES = TICKET_TYPES_MAX + 1
 
 EVENT_ID_MAX = ID_MAX // _BOOKINGS - 1
 
@@ -41,6 +47,11 @@ def account_of(user: UserId) -> AccountId | None:
     """The account behind a user, if there is one."""
     kind, _, rest = user.partition(":")
     return AccountId(int(rest)) if kind == "a" else None
+
+
+def named_user(name: str) -> UserId:
+    """Whoever a caller calls so: nobody with an account. Names that differ are different users."""
+    return UserId(f"x:{quote(name, safe='')}")
 
 
 def seat_id(event: EventId, index: SeatIndex) -> SeatId:
@@ -61,3 +72,14 @@ def split_booking_id(booking: int) -> tuple[EventId, BookingNumber]:
     """The event and the number within it; number 0 is nobody's."""
     event, number = divmod(booking, _BOOKINGS)
     return EventId(event), BookingNumber(number)
+
+
+def ticket_type_id(event: EventId, zone: int) -> TicketTypeId:
+    """zone: its number, TICKET_TYPES_MAX at most."""
+    return TicketTypeId(event * _TICKET_TYPES + zone)
+
+
+def split_ticket_type_id(ticket_type: int) -> tuple[EventId, int]:
+    """The event and the number of the zone in it; number 0 is nobody's."""
+    event, zone = divmod(ticket_type, _TICKET_TYPES)
+    return EventId(event), zone

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from billetter.domain.ids import BookingId, EventId
+from billetter.domain.ids import BookingId, EventId, SeatId
 
 
 @unique
@@ -37,6 +37,8 @@ class Outcome(Enum):
     ERASED = "ERASED"
     ADDED = "ADDED"
     REVOKED = "REVOKED"
+    WAITING = "WAITING"
+    PROMOTED = "PROMOTED"
     # Things read.
     SEATS = "SEATS"
     COUNTS = "COUNTS"
@@ -67,6 +69,9 @@ class Outcome(Enum):
     USERNAME_TAKEN = "USERNAME_TAKEN"
     NO_ACCOUNT = "NO_ACCOUNT"
     WRONG_ROLE = "WRONG_ROLE"
+    NO_ZONE = "NO_ZONE"
+    SOLD_OUT = "SOLD_OUT"
+    ALREADY_BOOKED = "ALREADY_BOOKED"
     # Nothing to do.
     HELD = "HELD"
     KEPT = "KEPT"
@@ -102,11 +107,15 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A booking was opened; its hold ends at expires_ms (ms since 1970)."""
+    """A booking was opened; its hold ends at expires_ms (ms since 1970).
+
+    prices: what each of its first seats costs, in minor units.
+    """
 
     id: BookingId
     event_id: EventId
-    with_seats: bool
+    seats: tuple[SeatId, ...]
+    prices: tuple[int, ...]
     expires_ms: int
     outcome: Outcome
     replayed: bool

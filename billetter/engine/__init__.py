@@ -10,6 +10,7 @@ from billetter.engine.bookings import Bookings
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Keys
 from billetter.engine.limits import Limits
+from billetter.engine.lines import Lines
 from billetter.engine.maps import SeatMaps
 from billetter.engine.organizers import Organizers
 from billetter.engine.repeat import Repeater
@@ -17,6 +18,7 @@ from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
 from billetter.engine.seats import Seats
 from billetter.engine.sweeper import Sweeper
+from billetter.engine.tickets import Tickets
 from billetter.wire import topology
 from billetter.wire.errors import WireError
 from billetter.wire.topology import Wire
@@ -51,17 +53,24 @@ class Engine:
         self.store = Store(wire)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
+        self.lines = Lines(self.store, self.events)
         self.maps = SeatMaps(self.store, self.events)
-        self.seats = Seats(self.store, self.events, repeater)
-        self.bookings = Bookings(self.store, self.events, repeater, kept.ended_ms)
-        self.organizers = Organizers(self.store, self.events, repeater)
+        self.seats = Seats(self.store, self.events, repeater, self.lines)
+        self.bookings = Bookings(self.store, self.events, repeater, self.lines, kept.ended_ms)
+        self.tickets = Tickets(self.store, self.events, repeater, self.lines, kept.ended_ms)
+        self.organizers = Organizers(self.store, self.events, repeater, self.lines)
         self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)
         self.limits = Limits(self.store)
         self.reset = Reset(self.store, self.events, self.keys)
         self.audit = Audit(self.store, self.events, kept.ended_ms)
         self.sweeper = Sweeper(
-            self.store, self.bookings, self.organizers, kept.journal_ms, kept.journal_max
+            self.store,
+            self.bookings,
+            self.organizers,
+            self.lines,
+            kept.journal_ms,
+            kept.journal_max,
         )
 
     async def prepare(self) -> None:

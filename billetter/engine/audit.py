@@ -21,13 +21,14 @@ from billetter.engine.inspection import (
     Fault,
     SeatInspector,
     SeenBooking,
-    SeenEvent,
     Suspicion,
     booking_faults,
     see_booking,
     see_event,
+    tally_faults,
 )
 from billetter.engine.journal import Inventory, Replay
+from billetter.engine.places import Live, line_fault, place_faults
 from billetter.engine.scripts import Store
 
 BATCH = 500
@@ -74,6 +75,7 @@ class _FirstLook:
     listed: dict[int, BookingNumber] = field(default_factory=dict)
     confirmed: set[int] = field(default_factory=set)
     paid: dict[BookingNumber, int] = field(default_factory=dict)
+    live: dict[BookingNumber, Live] = field(default_factory=dict)
     parts: set[Part] = field(default_factory=set)
     holders: dict[int, BookingNumber] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
@@ -90,6 +92,8 @@ class _FirstLook:
         if booking.status is Status.CONFIRMED:
             self.confirmed.update(booking.seats)
             self.paid[booking.number] = int(booking.amount or 0)
+        if booking.status in (Status.CONFIRMED, Status.WAITING):
+            self.live[booking.number] = (booking.user, booking.status)
 
     def suspicious(self, told: Inventory) -> set[Suspicion]:
         """Seats on which two places do not agree, each with the bookings that may hold it."""
@@ -174,14 +178,17 @@ class _Course:
         first = await self._first_look(event_id, seen.bookings)
         wrong = await self._second_look(event, first, replay)
         wrong += await share_faults(self._store, event, first.parts)
+        wrong += await place_faults(self._store, event_id, first.live)
         seen = await see_event(self._store, event_id)
         if seen is None:
             return  # What is left of its bookings waits to be discarded.
         await replay.advance(seen.entry)
         told = replay.of(event_id)
         if replay.gaps == gaps:
-            wrong += _tally(seen, first.paid, known, told)
+            wrong += tally_faults(seen, first.paid, known, told)
         self._report.violations += [Violation(event_id, what) for what in wrong]
+        if fault := await line_fault(self._store, event):
+            await self._add(event_id, fault)
         for booking in first.odd:
             await self._judge(event_id, booking.number)
         self._report.bookings += first.bookings
@@ -259,23 +266,6 @@ class _Course:
         if mended and fault.mend is not None:
             await self._store.command(*fault.mend)
         self._report.violations.append(Violation(event, fault.what, mended))
-
-
-def _tally(
-    seen: SeenEvent, paid: dict[BookingNumber, int], known: set[BookingNumber], told: Inventory
-) -> list[str]:
-    """Compares the event's sums with its bookings.
-
-    paid: what was paid when the bookings were read. told: the journal up to the sums; of it counts
-    what it did not yet know when the reading began.
-    """
-    since = {number: told.paid[number] for number in told.paid.keys() - known}
-    counted = {number: cost for number, cost in (paid | since).items() if number not in told.undone}
-    sums = (sum(counted.values()), len(counted))
-    if sums == (seen.revenue, seen.confirmed):
-        return []
-    kept = f"the event says {(seen.revenue, seen.confirmed)}"
-    return [f"revenue and number of its confirmed bookings are {sums}, {kept}"]
 
 
 async def _lasting(

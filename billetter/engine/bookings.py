@@ -5,21 +5,20 @@ from collections.abc import Sequence
 
 from billetter.domain.booking import Booking, Status
 from billetter.domain.ids import (
-    BOOKINGS_MAX,
     BookingId,
     BookingNumber,
     EventId,
     SeatId,
-    SeatIndex,
     UserId,
     booking_id,
-    seat_id,
     split_booking_id,
 )
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
 from billetter.engine import keys
-from billetter.engine.events import Events
+from billetter.engine.events import Events, Wanted
+from billetter.engine.lines import Lines
 from billetter.engine.once import Once
+from billetter.engine.opening import Opener, priced
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
@@ -30,10 +29,14 @@ WALK_MIN, WALK_MAX = 20, 2_000
 class Bookings:
     """keep_ms: how long a cancelled booking is kept."""
 
-    def __init__(self, store: Store, events: Events, repeater: Repeater, keep_ms: int) -> None:
+    def __init__(
+        self, store: Store, events: Events, repeater: Repeater, lines: Lines, keep_ms: int
+    ) -> None:
         self._store = store
         self._events = events
         self._repeater = repeater
+        self._lines = lines
+        self._opener = Opener(store, repeater)
         self._keep_ms = keep_ms
 
     async def open(
@@ -48,28 +51,11 @@ class Bookings:
         A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (the
         event's state), CAP_REACHED (which cap, and what it is).
         """
-        own = keys.of_event(event_id)
-        drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
-        if drawn.outcome is not Outcome.DRAWN:
-            self._events.forget(event_id)
 
-        async def attempt() -> Answer:
-            if drawn.outcome is not Outcome.DRAWN:
-                return await self._repeater.refuse(event_id, once, drawn)
-            number = BookingNumber(int(drawn.fields[0]))
-            wanted = await self._events.wanted(event_id, seats)
-            if isinstance(wanted, Answer):
-                return await self._repeater.refuse(event_id, once, wanted)
-            args: Sequence[str | int] = (user, event_id, number, wanted.version, *wanted.seats)
-            return await self._store.change("open_booking", own, own.to_claim(number), once, *args)
+        async def wanted() -> Wanted | Answer:
+            return await self._events.wanted(event_id, seats)
 
-        answer = await self._repeater.final(event_id, attempt)
-        if answer.outcome is not Outcome.OPENED:
-            return answer
-        opened, expires_ms, created_ms = map(int, answer.fields)
-        booking = booking_id(event_id, BookingNumber(opened))
-        await self._store.complete("ZADD", keys.user_bookings(user), created_ms, booking)
-        return Opened(booking, event_id, bool(seats), expires_ms, answer.outcome, answer.replayed)
+        return await self._opener.open(event_id, user, wanted, once)
 
     async def begin_payment(
         self, booking: BookingId, user: UserId, once: Once | None = None
@@ -117,9 +103,19 @@ class Bookings:
         """
         event, number = split_booking_id(booking)
         own = keys.of_event(event)
-        return await self._store.change(
+        answer = await self._store.change(
             "refund_booking", own, own.to_refund(number), once, user, event, number, ""
         )
+        if answer.outcome is Outcome.REFUND_DUE:
+            await self._lines.serve(event)
+        return answer
+
+    async def give_back(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
+        """Cancel it, or refund it if it is paid for: what both of them answer."""
+        answer = await self.cancel(booking, user, once)
+        if answer.outcome is not Outcome.ALREADY_CONFIRMED:
+            return answer
+        return await self.refund(booking, user, once and once.then("refund"))
 
     async def note(self, booking: BookingId, text: str, once: Once) -> Answer:
         """Write into the journal what a gateway said: NOTED or NO_BOOKING."""
@@ -175,9 +171,7 @@ class Bookings:
     async def forget(self, event: EventId, number: BookingNumber) -> Answer:
         """Remove an ended booking whose time is up, from its owner's list too."""
         own = keys.of_event(event)
-        answer = await self._store.run(
-            "forget_booking", [own.booking(number), own.ended, own.journal], event, number
-        )
+        answer = await self._store.run("forget_booking", own.to_forget(number), event, number)
         if answer.outcome is Outcome.FORGOTTEN:
             await self._repeater.unlist(UserId(answer.fields[0]), event, number)
         return answer
@@ -186,21 +180,26 @@ class Bookings:
         event, number = split_booking_id(booking)
         own = keys.of_event(event)
         about = (user, event, number, self._keep_ms, why)
-        return await self._store.change("cancel_booking", own, own.to_end(number), once, *about)
+        declared = own.to_end(number)
+        answer = await self._store.change("cancel_booking", own, declared, once, *about)
+        if answer.outcome is Outcome.CANCELLED:
+            await self._lines.serve(event)
+        return answer
 
 
 def _booking(booking: BookingId, answer: Answer) -> Booking:
-    user, status, seats, amount, created, expires, refund = answer.fields
+    user, status, taken, amount, created, expires, refund = answer.fields
     event, _ = split_booking_id(booking)
-    pairs = [seat.split(":") for seat in seats.split(",")] if seats else []
+    seats, prices = priced(event, taken)
     return Booking(
         booking,
         event,
         UserId(user),
         Status(status),
-        tuple(seat_id(event, SeatIndex(int(index))) for index, _ in pairs),
-        int(amount) if amount else sum(int(price) for _, price in pairs),
+        seats,
+        int(amount) if amount else sum(prices),
         int(created),
         int(expires) if expires else None,
         refund or None,
+        prices,
     )

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, date, datetime
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple
 
 from billetter.domain.event import (
     Counts,
-    Details,
     Event,
     EventPlan,
     ListedEvent,
@@ -15,8 +14,9 @@ from billetter.domain.event import (
     State,
 )
 from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
-from billetter.domain.layout import Layout, Span
+from billetter.domain.layout import Span
 from billetter.domain.outcome import Answer, Created, Outcome
+from billetter.domain.search import Search, Sort
 from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.scripts import Store
@@ -26,10 +26,22 @@ LIST_BATCH = 500
 
 
 class Wanted(NamedTuple):
-    """Seats as the scripts take them: the layout's version, then index, price, index, price …"""
+    """Seats as the scripts take them: the layout's version, then index, price, index, price …
+
+    tickets: what is wanted without naming seats, as lua/lib/tickets has it.
+    """
 
     version: str
     seats: list[int]
+    tickets: str = ""
+
+
+class _Found(NamedTuple):
+    """An event that was looked at. price: its lowest, where that was asked for."""
+
+    event: ListedEvent
+    price: int = 0
+    kept: bool = True
 
 
 class Events:
@@ -75,6 +87,23 @@ class Events:
                 self._known[event] = known
         return known
 
+    async def holding(self, event_id: EventId, seats: Iterable[SeatId]) -> Event | None:
+        """The event, no older than these seats of it."""
+        event = await self.get(event_id)
+        indexes = (split_seat_id(seat)[1] for seat in seats)
+        if event and any(event.layout.zone_of(index) is None for index in indexes):
+            return await self.renewed(event)
+        return event
+
+    async def renewed(self, event: Event) -> Event | None:
+        """The event as it is now; None where it is gone."""
+        own = keys.of_event(event.id)
+        version = await self._store.command("HGET", own.event, "version", reads=True)
+        if version == event.version.encode():
+            return event
+        self.forget(event.id)
+        return await self.get(event.id)
+
     def forget(self, event: EventId) -> None:
         self._known.pop(event, None)
 
@@ -86,18 +115,18 @@ class Events:
         wanted = Wanted(event.version, [])
         for seat in dict.fromkeys(seats):
             home, index = split_seat_id(seat)
-            layout = event.layout if home == event_id else await self._layout(home)
-            zone = layout.zone_of(index) if layout else None
+            zone = event.layout.zone_of(index) if home == event_id else None
+            if zone is None:
+                # Of another event, or of a layout that is not known here yet: that one has
+                # another version, so that the script will ask for it all to be looked at again.
+                owner = await self.holding(home, [seat])
+                zone = owner.layout.zone_of(index) if owner else None
             if zone is None:
                 return Answer(Outcome.NO_SEAT)
             if home != event_id:
                 return Answer(Outcome.WRONG_EVENT)
             wanted.seats.extend((index, zone.price))
         return wanted
-
-    async def _layout(self, event_id: EventId) -> Layout | None:
-        event = await self.get(event_id)
-        return event.layout if event else None
 
     async def sales(self, event_id: EventId) -> Sales | None:
         """Counts of every zone at one moment, revenue and confirmed bookings."""
@@ -116,18 +145,33 @@ class Events:
         ids = await self._ids(skip, skip + take - 1)
         return await self._listed(ids), int(total)
 
-    async def search(
-        self, query: str, day: date | None, skip: int, take: int
-    ) -> tuple[list[ListedEvent], int]:
-        """The same among events whose title or description has `query`, on the UTC `day`."""
-        found = [event async for event in self._all() if _matches(event.details, query, day)]
-        return found[skip : skip + take], len(found)
+    async def search(self, search: Search, skip: int, take: int) -> tuple[list[ListedEvent], int]:
+        """The same among events that `search` finds, in the order it asks for."""
+        found: list[_Found] = []
+        async for batch in self._all():
+            described = [event for event in batch if search.describes(event.details)]
+            found += await asyncio.gather(*(self._found(search, event) for event in described))
+        kept = [each for each in found if each.kept]
+        kept.sort(key=lambda each: _place(each, search), reverse=search.descending)
+        return [each.event for each in kept[skip : skip + take]], len(kept)
 
-    async def _all(self) -> AsyncIterator[ListedEvent]:
+    async def _found(self, search: Search, listed: ListedEvent) -> "_Found":
+        """Prices are looked at, and seats counted, only where that is asked for."""
+        price = 0
+        if search.by_prices:
+            event = await self.get(listed.id)
+            if event is None or not search.prices(event.layout):
+                return _Found(listed, kept=False)
+            price = min(zone.price for zone in event.layout.zones)
+        if search.available is not None:
+            sales = await self.sales(listed.id)
+            return _Found(listed, price, kept=sales is not None and search.sells(sales))
+        return _Found(listed, price)
+
+    async def _all(self) -> AsyncIterator[list[ListedEvent]]:
         skip = 0
         while ids := await self._ids(skip, skip + LIST_BATCH - 1):
-            for event in await self._listed(ids):
-                yield event
+            yield await self._listed(ids)
             skip += LIST_BATCH
 
     async def _ids(self, first: int, last: int) -> list[EventId]:
@@ -166,21 +210,26 @@ def byte_range(span: Span) -> tuple[int, int]:
 
 
 def _sales(event: Event, answer: Answer) -> Sales:
-    revenue, confirmed, *counts = map(int, answer.fields)
+    revenue, confirmed, waiting, *counts = map(int, answer.fields)
     pairs = iter(zip(counts[::2], counts[1::2], strict=True))
     zones = []
     for zone in event.layout.zones:
         counted = [next(pairs) for _ in zone.extents]
         taken, sold = (sum(column) for column in zip(*counted, strict=True))
-        zones.append(Counts(zone.size, taken, sold))
-    return Sales(event, tuple(zones), revenue, confirmed)
+        # While anybody waits, what is free is theirs.
+        zones.append(Counts(zone.size, zone.size if waiting else taken, sold))
+    return Sales(event, tuple(zones), revenue, confirmed, waiting)
 
 
-def _matches(details: Details, query: str, day: date | None) -> bool:
-    text = f"{details.title}\n{details.description or ''}".casefold()
-    if query.casefold() not in text:
-        return False
-    if day is None:
-        return True
-    starts = details.starts_at_ms
-    return starts is not None and datetime.fromtimestamp(starts / 1000, UTC).date() == day
+def _place(found: _Found, search: Search) -> Any:
+    """What events are sorted by. Without a start they come last, whichever way."""
+    match search.sort:
+        case Sort.TITLE:
+            return found.event.details.title.casefold()
+        case Sort.PRICE:
+            return found.price
+        case Sort.DATE:
+            starts_at_ms = found.event.details.starts_at_ms
+            never = -inf if search.descending else inf
+            return never if starts_at_ms is None else starts_at_ms
+    return found.event.id

@@ -8,7 +8,7 @@ from billetter.domain.booking import Status
 from billetter.domain.ids import BookingNumber, EventId, UserId, booking_id
 from billetter.domain.outcome import Outcome
 from billetter.engine import keys
-from billetter.engine.journal import Replay, place
+from billetter.engine.journal import Inventory, Replay, place
 from billetter.engine.scripts import Store
 
 UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
@@ -144,6 +144,23 @@ async def see_event(store: Store, event: EventId) -> SeenEvent | None:
         return None
     revenue, confirmed, bookings, entry = answer.fields
     return SeenEvent(int(revenue or 0), int(confirmed or 0), int(bookings or 0), entry or "0-0")
+
+
+def tally_faults(
+    seen: SeenEvent, paid: dict[BookingNumber, int], known: set[BookingNumber], told: Inventory
+) -> list[str]:
+    """Compares the event's sums with its bookings.
+
+    paid: what was paid when the bookings were read. told: the journal up to the sums; of it counts
+    what it did not yet know when the reading began.
+    """
+    since = {number: told.paid[number] for number in told.paid.keys() - known}
+    counted = {number: cost for number, cost in (paid | since).items() if number not in told.undone}
+    sums = (sum(counted.values()), len(counted))
+    if sums == (seen.revenue, seen.confirmed):
+        return []
+    kept = f"the event says {(seen.revenue, seen.confirmed)}"
+    return [f"revenue and number of its confirmed bookings are {sums}, {kept}"]
 
 
 class SeatInspector:

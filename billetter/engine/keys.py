@@ -42,6 +42,10 @@ def chores(tag: str) -> str:
     return f"{tag}:chores"
 
 
+def promote(tag: str) -> str:
+    return f"{tag}:promote"
+
+
 def lease(index: str) -> str:
     """Held by the sweeper that empties this index."""
     return f"{index}:sweeping"
@@ -64,10 +68,13 @@ class EventKeys:
         "event",
         "holders",
         "journal",
+        "patrons",
+        "promote",
         "shares",
         "sold",
         "tag",
         "taken",
+        "waiting",
     )
 
     def __init__(self, event: EventId) -> None:
@@ -77,10 +84,13 @@ class EventKeys:
         self.sold = f"{tag}:event:{event}:sold"
         self.holders = f"{tag}:event:{event}:holders"
         self.shares = f"{tag}:event:{event}:shares"
+        self.patrons = f"{tag}:event:{event}:patrons"
+        self.waiting = f"{tag}:event:{event}:waiting"
         self.deadlines = deadlines(tag)
         self.ended = ended(tag)
         self.journal = journal(tag)
         self.chores = chores(tag)
+        self.promote = promote(tag)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
         self._once = f"{tag}:once:"
@@ -116,10 +126,12 @@ class EventKeys:
             self.hold(number),
             self.journal,
             self.shares,
+            self.waiting,
+            self.promote,
         ]
 
-    def to_end(self, number: BookingNumber) -> list[str]:
-        """What a script needs that ends an unpaid booking."""
+    def to_expire(self, number: BookingNumber) -> list[str]:
+        """What a script needs that ends a booking with a hold."""
         return [
             self.taken,
             self.holders,
@@ -129,10 +141,16 @@ class EventKeys:
             self.ended,
             self.journal,
             self.shares,
+            self.waiting,
+            self.promote,
         ]
 
+    def to_end(self, number: BookingNumber) -> list[str]:
+        """What a script needs that ends an unpaid booking, whether it has a hold or waits."""
+        return [*self.to_expire(number), self.event, self.patrons]
+
     def to_settle(self, number: BookingNumber) -> list[str]:
-        """What a script needs that sells the seats of a booking, or takes them back."""
+        """What a script needs that sells the seats of a booking."""
         return [
             self.event,
             self.taken,
@@ -145,6 +163,10 @@ class EventKeys:
             self.journal,
             self.shares,
         ]
+
+    def to_discard(self, number: BookingNumber) -> list[str]:
+        """What a script needs that undoes a booking, whatever its state."""
+        return [*self.to_settle(number), self.patrons, self.waiting, self.promote]
 
     def to_refund(self, number: BookingNumber) -> list[str]:
         """What a script needs that takes back what a booking has bought."""
@@ -157,7 +179,48 @@ class EventKeys:
             self.hold(number),
             self.journal,
             self.shares,
+            self.patrons,
+            self.waiting,
+            self.promote,
         ]
+
+    def to_give_up(self, number: BookingNumber) -> list[str]:
+        """What a script needs that takes a user's one place back."""
+        return [*self.to_refund(number), self.ended]
+
+    def to_forget(self, number: BookingNumber) -> list[str]:
+        """What a script needs that removes an ended booking."""
+        return [self.booking(number), self.ended, self.journal, self.patrons]
+
+    def to_place(self, number: BookingNumber) -> list[str]:
+        """What a script needs that gives a user their one place."""
+        return [
+            self.event,
+            self.taken,
+            self.sold,
+            self.holders,
+            self.booking(number),
+            self.journal,
+            self.shares,
+            self.patrons,
+            self.waiting,
+        ]
+
+    def to_book(self, number: BookingNumber) -> list[str]:
+        """The same, unless the user has one."""
+        return [*self.to_place(number), self.deadlines]
+
+    def to_promote(self, number: BookingNumber) -> list[str]:
+        """The same, for the first in the line."""
+        return [*self.to_place(number), self.promote]
+
+    def to_amend(self) -> list[str]:
+        """What a script needs that changes the event."""
+        return [self.event, self.taken, self.chores, self.journal, self.waiting, self.promote]
+
+    def to_finish(self) -> list[str]:
+        """What a script needs that sees what is left to do in the event."""
+        return [self.event, self.holders, self.chores, self.journal, self.waiting]
 
     def to_remove(self) -> list[str]:
         """What a script needs that removes the event."""
@@ -167,6 +230,9 @@ class EventKeys:
             self.sold,
             self.holders,
             self.shares,
+            self.patrons,
+            self.waiting,
+            self.promote,
             self.chores,
             self.journal,
         ]

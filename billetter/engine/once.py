@@ -36,6 +36,10 @@ class Once:
             digest.update(len(encoded).to_bytes(4, "big") + encoded)
         return cls(digest.hexdigest(), ttl_ms)
 
+    def then(self, what: str) -> "Once":
+        """For what follows from the operation, as part of it."""
+        return self.named(self.digest, what, ttl_ms=self.ttl_ms)
+
 
 def notice(booking: BookingId, payment: str, status: str) -> Once:
     """Names one notification of a gateway, so that it acts once.

@@ -4,7 +4,7 @@ A user of None is an administrator, who may do it with every event; others with 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from billetter.domain.event import Change, Event
 from billetter.domain.ids import BookingNumber, EventId, UserId
@@ -12,21 +12,25 @@ from billetter.domain.layout import LayoutError
 from billetter.domain.outcome import Answer, Outcome
 from billetter.engine import fields, keys
 from billetter.engine.events import Events
+from billetter.engine.lines import Lines
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
 COUNTED_MAX = 500
 """Bookings counted at once."""
+ENDED_MAX = 500
+"""Bookings of a line ended at once."""
 ROUNDS_MAX = 10
 """Looks at what is left to do in one event; what is left after them waits for the sweeper."""
 
 
 class Organizers:
-    def __init__(self, store: Store, events: Events, repeater: Repeater) -> None:
+    def __init__(self, store: Store, events: Events, repeater: Repeater, lines: Lines) -> None:
         self._store = store
         self._events = events
         self._repeater = repeater
+        self._lines = lines
 
     async def amend(
         self, event_id: EventId, user: UserId | None, change: Change, once: Once | None = None
@@ -50,14 +54,14 @@ class Organizers:
                 refusal = Answer(Outcome.BAD_LAYOUT, (str(error),))
                 return await self._repeater.refuse(event_id, once, refusal)
             own = keys.of_event(event_id)
-            declared = [own.event, own.taken, own.chores, own.journal]
             args = (user or "", event_id, event.version, *_difference(event, changed))
-            return await self._store.change("amend_event", own, declared, named, *args)
+            return await self._store.change("amend_event", own, own.to_amend(), named, *args)
 
         answer = await self._repeater.final(event_id, attempt)
         if answer.outcome is Outcome.AMENDED:
             self._events.forget(event_id)
             await self.settle(event_id)
+            await self._lines.serve(event_id)
         return answer
 
     async def cancel(
@@ -99,10 +103,9 @@ class Organizers:
         CANCELLED, KEPT or NO_EVENT when all is done; HELD or UNCOUNTED when something is left.
         """
         own = keys.of_event(event_id)
-        declared = [own.event, own.holders, own.chores, own.journal]
         counted = "0"
         for _ in range(ROUNDS_MAX):
-            answer = await self._store.run("settle_event", declared, event_id, counted)
+            answer = await self._store.run("settle_event", own.to_finish(), event_id, counted)
             match answer.outcome:
                 case Outcome.HELD:
                     await self._end_bookings(event_id)
@@ -115,10 +118,23 @@ class Organizers:
         return answer
 
     async def _end_bookings(self, event_id: EventId) -> None:
-        """End every booking that has seats; the others can do nothing but lapse."""
-        async for batch in self._store.scan_hash(keys.of_event(event_id).holders):
-            numbers = {BookingNumber(int(number)) for _, number in batch}
-            await asyncio.gather(*(self._repeater.call_off(event_id, each) for each in numbers))
+        """End every booking that has seats or waits; the others can do nothing but lapse."""
+        own = keys.of_event(event_id)
+        async for batch in self._store.scan_hash(own.holders):
+            await self._call_off(event_id, {number for _, number in batch})
+        ended: list[bytes] = []
+        while (waiting := await self._line(event_id)) != ended:
+            await self._call_off(event_id, waiting)
+            ended = waiting
+
+    async def _line(self, event_id: EventId) -> list[bytes]:
+        """The first who wait."""
+        line = keys.of_event(event_id).waiting
+        return list(await self._store.command("ZRANGE", line, 0, ENDED_MAX - 1, reads=True))
+
+    async def _call_off(self, event_id: EventId, numbers: Iterable[bytes]) -> None:
+        ends = (self._repeater.call_off(event_id, BookingNumber(int(each))) for each in numbers)
+        await asyncio.gather(*ends)
 
     async def _count(self, event_id: EventId, last: int) -> None:
         own = keys.of_event(event_id)

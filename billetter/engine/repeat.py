@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from billetter.domain.ids import (
+    BOOKINGS_MAX,
     BookingNumber,
     EventId,
     SeatIndex,
@@ -56,9 +57,24 @@ class Repeater:
                     return answer
         raise Unavailable("the seats are changing hands too fast")
 
+    async def numbered(
+        self,
+        event: EventId,
+        once: Once | None,
+        attempt: Callable[[BookingNumber], Awaitable[Answer]],
+    ) -> Answer:
+        """The final answer of what needs the number of a new booking; NO_EVENT or EXHAUSTED."""
+        own = keys.of_event(event)
+        drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
+        if drawn.outcome is not Outcome.DRAWN:
+            self._events.forget(event)
+            return await self.final(event, lambda: self.refuse(event, once, drawn))
+        number = BookingNumber(int(drawn.fields[0]))
+        return await self.final(event, lambda: attempt(number))
+
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""
-        declared = keys.of_event(event).to_end(number)
+        declared = keys.of_event(event).to_expire(number)
         answer = await self._store.run("expire_hold", declared, event, number, self._keep_ms)
         if answer.outcome is Outcome.VANISHED:
             await self.unlist(UserId(answer.fields[0]), event, number)

@@ -72,7 +72,7 @@ class Reset:
     async def _discard(self, key: bytes) -> None:
         if booking := keys.booking_of(key):
             event, number = booking
-            declared = keys.of_event(event).to_settle(number)
+            declared = keys.of_event(event).to_discard(number)
             answer = await self._store.run("discard_booking", declared, event, number)
             if answer.outcome is Outcome.DISCARDED:
                 user = UserId(answer.fields[0])

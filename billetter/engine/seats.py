@@ -14,16 +14,18 @@ from billetter.domain.ids import (
 from billetter.domain.outcome import Answer, Outcome
 from billetter.engine import keys
 from billetter.engine.events import Events
+from billetter.engine.lines import Lines
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
 
 class Seats:
-    def __init__(self, store: Store, events: Events, repeater: Repeater) -> None:
+    def __init__(self, store: Store, events: Events, repeater: Repeater, lines: Lines) -> None:
         self._store = store
         self._events = events
         self._repeater = repeater
+        self._lines = lines
 
     async def claim(
         self,
@@ -71,7 +73,10 @@ class Seats:
                 "release_seats", own, declared, named, user, event_id, number, index
             )
 
-        return await self._repeater.final(event_id, attempt)
+        answer = await self._repeater.final(event_id, attempt)
+        if answer.outcome is Outcome.RELEASED:
+            await self._lines.serve(event_id)
+        return answer
 
     async def _refusal(
         self, event: EventId, number: BookingNumber, user: UserId, reason: Answer

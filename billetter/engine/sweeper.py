@@ -1,4 +1,5 @@
-"""Background work: returns the seats of lapsed holds, forgets what is long over.
+"""Background work: returns the seats of lapsed holds, hands on what others wait for, forgets what
+is long over.
 
 Every worker may run it. Nothing depends on it for being right: whoever wants the seat of a
 lapsed hold gets it without waiting; the sweeper only makes lists say so.
@@ -12,6 +13,7 @@ from billetter.domain.ids import BookingNumber, EventId
 from billetter.domain.outcome import EngineError
 from billetter.engine import keys
 from billetter.engine.bookings import Bookings
+from billetter.engine.lines import Lines
 from billetter.engine.organizers import Organizers
 from billetter.engine.scripts import Store
 
@@ -37,12 +39,14 @@ class Sweeper:
         store: Store,
         bookings: Bookings,
         organizers: Organizers,
+        lines: Lines,
         journal_keep_ms: int,
         journal_max: int,
     ) -> None:
         self._store = store
         self._bookings = bookings
         self._organizers = organizers
+        self._lines = lines
         self._journal_keep_ms = journal_keep_ms
         self._journal_max = journal_max
 
@@ -52,6 +56,7 @@ class Sweeper:
         while True:
             try:
                 await self.expire_lapsed()
+                await self._lines.drain()
                 if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
                     await self.settle_events()
                     await self.forget_ended()

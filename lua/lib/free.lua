@@ -1,5 +1,7 @@
--- Give seats back to everybody. HDEL goes first: it is allowed when memory is full.
-local function free_seats(taken_key, holders_key, indexes)
+--- @include "lib/promote"
+-- Give seats back to everybody, or to those who wait. HDEL goes first: it is allowed when memory
+-- is full.
+local function free_seats(taken_key, holders_key, waiting_key, promote_key, event, indexes)
   if #indexes == 0 then
     return
   end
@@ -7,4 +9,5 @@ local function free_seats(taken_key, holders_key, indexes)
   for _, index in ipairs(indexes) do
     redis.call('SETBIT', taken_key, index, 0)
   end
+  call_line(waiting_key, promote_key, event)
 end

@@ -58,6 +58,7 @@ async def test_what_the_list_says_of_a_booking(any_api: Api) -> None:
         "event_id": event,
         "status": "seats_selected",
         "seats": [{"id": b}, {"id": a}],
+        "items": [],
         "total": "300.00",
         "refund": None,
         "created_at": shown["created_at"],

@@ -9,13 +9,18 @@ from billetter.domain.ids import (
     EVENT_ID_MAX,
     ID_MAX,
     SEATS_MAX,
+    TICKET_TYPES_MAX,
     BookingNumber,
     EventId,
     SeatIndex,
+    account_of,
     booking_id,
+    named_user,
     seat_id,
     split_booking_id,
     split_seat_id,
+    split_ticket_type_id,
+    ticket_type_id,
 )
 
 events = st.integers(1, EVENT_ID_MAX).map(EventId)
@@ -37,9 +42,27 @@ def test_a_booking_id_holds_its_event_and_number(event: EventId, number: Booking
     assert 0 < booking <= ID_MAX
 
 
+@given(events, st.integers(1, TICKET_TYPES_MAX))
+def test_a_ticket_type_id_holds_its_event_and_zone(event: EventId, zone: int) -> None:
+    ticket_type = ticket_type_id(event, zone)
+    assert split_ticket_type_id(ticket_type) == (event, zone)
+    assert 0 < ticket_type <= ID_MAX
+
+
+@given(st.text(), st.text())
+def test_users_are_one_if_their_names_are(name: str, other: str) -> None:
+    user = named_user(name)
+    assert (user == named_user(other)) == (name == other)
+    assert account_of(user) is None
+    assert user.isascii()
+    assert not set(user) & set("{} ")
+
+
 def test_they_are_spelled_as_the_contract_says() -> None:
     assert seat_id(EventId(7), SeatIndex(344)) == 7_000_345
     assert booking_id(EventId(7), BookingNumber(42)) == 700_000_042
+    assert ticket_type_id(EventId(7), 2) == 7_002
+    assert named_user("ann@example.org") == "x:ann%40example.org"
 
 
 def test_the_largest_event_is_the_last_one_that_fits() -> None:

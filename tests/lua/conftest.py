@@ -1,5 +1,7 @@
 """What every script test starts from: an event on sale, on each server in turn."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from billetter.wire.topology import Wire
@@ -7,7 +9,9 @@ from tests.lua.stage import Stage
 
 
 @pytest.fixture
-async def stage(wire: Wire) -> Stage:
+async def stage(wire: Wire) -> AsyncIterator[Stage]:
     stage = Stage(wire)
     await stage.create()
-    return stage
+    yield stage
+    # Others that share the server may sweep; what they would find here has no layout.
+    await stage.command("SREM", stage.own.promote, stage.event)

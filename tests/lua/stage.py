@@ -23,6 +23,8 @@ Reply = list[str | int]
 ANN, BOB = UserId("a:1"), UserId("a:2")
 PRICE = 1_500
 BITS = 80
+PLACES = "1:1500:1:0-0,2:900:1:8-8"
+"""Two places in two zones, as lua/lib/tickets has it."""
 SEATS_MAX = 4
 HOLD_MS, PAYMENT_MS, KEEP_MS, ONCE_MS = 3_600_000, 1_800_000, 7_200_000, 600_000
 LAPSE_S_MAX = 10.0
@@ -75,11 +77,12 @@ class Stage:
         user: str = ANN,
         price: int = PRICE,
         version: str = "",
+        tickets: str = "",
         once: str = "",
     ) -> Reply:
         keys = self._with(once, self.own.to_claim(BookingNumber(number)))
         wanted = [each for seat in seats for each in (seat, price)]
-        about = (user, self.event, number, version or self.version)
+        about = (user, self.event, number, version or self.version, tickets)
         return await self.run("open_booking", keys, ONCE_MS, *about, *wanted)
 
     async def claim(
@@ -130,15 +133,15 @@ class Stage:
         return await self.run("record_refusal", self._with(once, []), ONCE_MS, *refusal)
 
     async def expire(self, number: int, keep_ms: int = KEEP_MS) -> Reply:
-        keys = self.own.to_end(BookingNumber(number))
+        keys = self.own.to_expire(BookingNumber(number))
         return await self.run("expire_hold", keys, self.event, number, keep_ms)
 
     async def forget(self, number: int) -> Reply:
-        keys = [self.booking_key(number), self.own.ended, self.own.journal]
+        keys = self.own.to_forget(BookingNumber(number))
         return await self.run("forget_booking", keys, self.event, number)
 
     async def discard(self, number: int) -> Reply:
-        keys = self.own.to_settle(BookingNumber(number))
+        keys = self.own.to_discard(BookingNumber(number))
         return await self.run("discard_booking", keys, self.event, number)
 
     async def remove(self) -> Reply:
@@ -155,10 +158,9 @@ class Stage:
         **fields: Argument,
     ) -> Reply:
         """Change the event; `version` follows unless one is given."""
-        keys = [self.own.event, self.own.taken, self.own.chores, self.own.journal]
         flat = [each for field in fields.items() for each in field]
         about = (user, self.event, version or self.version, going, counts, dropped)
-        keys = self._with(once or f"amend-{next(_event_ids)}", keys)
+        keys = self._with(once or f"amend-{next(_event_ids)}", self.own.to_amend())
         reply = await self.run("amend_event", keys, ONCE_MS, *about, *flat)
         if not version and reply[0] == "AMENDED":
             self.version = str(reply[1])
@@ -171,8 +173,7 @@ class Stage:
         return reply
 
     async def settle(self, counted: int = 0) -> Reply:
-        keys = [self.own.event, self.own.holders, self.own.chores, self.own.journal]
-        reply = await self.run("settle_event", keys, self.event, counted)
+        reply = await self.run("settle_event", self.own.to_finish(), self.event, counted)
         self.version = (await self.fields()).get("version", self.version)
         return reply
 
@@ -192,6 +193,32 @@ class Stage:
 
     async def look(self, number: int) -> Reply:
         return await self.run("read_booking", [self.booking_key(number), self.hold_key(number)])
+
+    async def book(
+        self,
+        number: int,
+        user: str = ANN,
+        waits: int = 1,
+        places: str = PLACES,
+        version: str = "",
+        once: str = "",
+    ) -> Reply:
+        keys = self._with(once, self.own.to_book(BookingNumber(number)))
+        about = (user, self.event, number, version or self.version, waits, places)
+        return await self.run("book_place", keys, ONCE_MS, *about)
+
+    async def promote(self, number: int, places: str = PLACES, version: str = "") -> Reply:
+        keys = self.own.to_promote(BookingNumber(number))
+        about = (self.event, number, version or self.version, places)
+        return await self.run("promote_waiting", keys, *about)
+
+    async def give_up(self, number: int, user: str = ANN, once: str = "") -> Reply:
+        keys = self.own.to_give_up(BookingNumber(number))
+        keys = self._with(once or f"leave-{next(_event_ids)}", keys)
+        return await self.run("give_up_place", keys, ONCE_MS, user, self.event, number, KEEP_MS)
+
+    async def standing(self, number: int) -> Reply:
+        return await self.run("read_standing", [self.booking_key(number), self.own.waiting], number)
 
     async def read_seats(self, *edges: int, version: str = "") -> list[Any]:
         version = version or self.version
@@ -283,6 +310,13 @@ class Stage:
         assert (await self.open(number + 1_000, seats[0], user=BOB))[0] == "OPENED"
         assert await self.confirm(number) == ["REFUND_DUE"]
 
+    async def sold_out(self, *numbers: int) -> None:
+        """All places are sold, the first of them to ANN by booking 1; these bookings wait."""
+        for number, user in ((1, ANN), (2, "x:second")):
+            assert (await self.book(number, user=user))[0] == "CONFIRMED"
+        for number in numbers:
+            assert (await self.book(number, user=f"x:{number}"))[0] == "WAITING"
+
     # The state as it stands.
 
     async def now_ms(self) -> int:
@@ -310,6 +344,19 @@ class Stage:
     async def shares(self) -> Text:
         """What each user has of the event, as caps count it."""
         return _pairs(await self.command("HGETALL", self.own.shares))
+
+    async def patrons(self) -> Text:
+        """The one place of each user, and what became of it."""
+        return _pairs(await self.command("HGETALL", self.own.patrons))
+
+    async def line(self) -> list[int]:
+        """Who waits, in order; the event says how many they are."""
+        line = [int(each) for each in await self.command("ZRANGE", self.own.waiting, 0, -1)]
+        assert (await self.fields()).get("waiting", "0") == str(len(line))
+        return line
+
+    async def is_promoting(self) -> bool:
+        return str(self.event) in await self.command("SMEMBERS", self.own.promote)
 
     async def is_chore(self) -> bool:
         return str(self.event) in await self.command("SMEMBERS", self.own.chores)
@@ -360,6 +407,7 @@ class Stage:
     async def snapshot(self) -> dict[str, object]:
         """Every key of this event and the shared ones of its partition, with values and ends."""
         shared = {self.own.deadlines, self.own.ended, self.own.journal, self.own.chores}
+        shared.add(self.own.promote)
         found = await self.command("KEYS", f"{self.own.tag}:*")
         keys = [key for key in found if key in shared or f":{self.event}" in key] + self.watched
         contents = await asyncio.gather(*(self._content(key) for key in keys))

@@ -217,7 +217,7 @@ async def test_what_one_has_when_a_cap_falls_one_keeps(stage: Stage) -> None:
 
 
 async def test_more_than_a_booking_may_have_by_now_is_kept(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, 1, 2, 3)
+    _, _, expires, *_ = await stage.open(1, 1, 2, 3)
     await stage.amend(seats_max=2)
     assert await stage.unchanged(stage.claim(1, 2)) == ["CLAIMED", expires]
     assert await stage.unchanged(stage.claim(1, 4)) == ["TOO_MANY", "2"]

@@ -54,7 +54,7 @@ async def test_no_seat_beyond_the_bits(stage: Stage, index: int) -> None:
 
 
 async def test_seat_taken_says_which_and_until_when(stage: Stage) -> None:
-    _, _, ends, _ = await stage.open(1, 5, 6, user=BOB)
+    _, _, ends, *_ = await stage.open(1, 5, 6, user=BOB)
     await stage.open(2, 3)
     assert await stage.unchanged(stage.claim(2, 4, 6)) == ["SEAT_TAKEN", "6", ends]
     assert await stage.unchanged(stage.claim(2, 4, 6)) == ["SEAT_TAKEN", "6", ends]
@@ -157,7 +157,7 @@ async def test_the_first_seat_ever_arms_the_hold_again(stage: Stage) -> None:
 
 
 async def test_later_seats_do_not(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, 5)
+    _, _, expires, *_ = await stage.open(1, 5)
     await stage.plan(hold_ms=10 * HOLD_MS)
     assert await stage.claim(1, 6) == ["CLAIMED", expires]
     await stage.assert_armed(1, int(expires))
@@ -177,14 +177,14 @@ async def test_nor_does_selecting_again_after_a_release(stage: Stage) -> None:
 
 async def test_nor_does_a_refusal(stage: Stage) -> None:
     await stage.confirmed(1, 5)
-    _, _, expires, _ = await stage.open(2)
+    _, _, expires, *_ = await stage.open(2)
     await stage.plan(hold_ms=10 * HOLD_MS)
     await stage.unchanged(stage.claim(2, 4, 5))
     await stage.assert_armed(2, int(expires))
 
 
 async def test_seats_held_already_count_as_claimed(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, 5)
+    _, _, expires, *_ = await stage.open(1, 5)
     assert await stage.claim(1, 5, 6) == ["CLAIMED", expires]
     assert (await stage.booking(1))["seats"] == "5:1500,6:1500"
     assert await stage.last() == entry("claimed", 1, ANN, "6:1500")
@@ -198,7 +198,7 @@ async def test_again_nothing_more_is_claimed(stage: Stage) -> None:
 
 
 async def test_what_is_held_keeps_its_price(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, 5, price=0)
+    _, _, expires, *_ = await stage.open(1, 5, price=0)
     assert await stage.unchanged(stage.claim(1, 5, price=900)) == ["CLAIMED", expires]
 
 
@@ -239,7 +239,7 @@ async def test_not_on_sale_outranks_the_seats_and_only_what_is_held_is_claimed(
     stage: Stage,
 ) -> None:
     await stage.open(1, 1)
-    _, _, expires, _ = await stage.open(2, 2)
+    _, _, expires, *_ = await stage.open(2, 2)
     await stage.amend(state="closed")
     refused = ["NOT_ON_SALE", "closed"]
     for seats in ((3,), (1,), (2, 3), (BITS,)):

@@ -16,20 +16,20 @@ async def test_no_booking(stage: Stage) -> None:
 
 
 async def test_without_seats(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, user=BOB)
+    _, _, expires, created, _ = await stage.open(1, user=BOB)
     seen = ["INSPECTED", BOB, "booked", "", "", created, expires, "", 1, expires, ""]
     assert await inspected(stage, 1) == seen
     assert await inspected(stage, 1) == seen
 
 
 async def test_with_seats(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, 5, 6)
+    _, _, expires, created, _ = await stage.open(1, 5, 6)
     seen = ["INSPECTED", ANN, "seats_selected", SEATS, "", created, expires, "", 1, expires, ""]
     assert await inspected(stage, 1) == seen
 
 
 async def test_in_payment(stage: Stage) -> None:
-    _, _, _, created = await stage.open(1, 5, 6)
+    _, _, _, created, _ = await stage.open(1, 5, 6)
     _, amount, expires = await stage.begin_payment(1)
     assert await inspected(stage, 1) == [
         *("INSPECTED", ANN, "payment_initiated", SEATS, amount, created, expires, ""),
@@ -45,7 +45,7 @@ async def test_confirmed(stage: Stage) -> None:
 
 
 async def test_cancelled(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, 5, 6)
+    _, _, expires, created, _ = await stage.open(1, 5, 6)
     await stage.cancel(1)
     leaves = str(await stage.forgotten_at(1))
     seen = ["INSPECTED", ANN, "cancelled", "", "", created, expires, "", 0, "", leaves]
@@ -74,7 +74,7 @@ async def test_a_refund(stage: Stage) -> None:
 
 async def test_each_tie_by_itself(stage: Stage) -> None:
     """A booking, its hold and its entries are read from different keys."""
-    _, _, expires, _ = await stage.open(1, 5)
+    _, _, expires, *_ = await stage.open(1, 5)
     await stage.command("DEL", stage.hold_key(1))
     assert (await inspected(stage, 1))[8:] == [0, expires, ""]
     await stage.command("ZADD", stage.own.deadlines, 7, f"{stage.event}:1")

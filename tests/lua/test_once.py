@@ -46,6 +46,11 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
         lambda stage: stage.confirmed(1, 5),
         lambda stage, once: stage.refund(1, once=once),
     ),
+    "book_place": (nothing, lambda stage, once: stage.book(1, once=once)),
+    "give_up_place": (
+        lambda stage: stage.book(1),
+        lambda stage, once: stage.give_up(1, once=once),
+    ),
     "amend_event": (nothing, lambda stage, once: stage.amend(title="B", once=once)),
     "cancel_event": (nothing, lambda stage, once: stage.cancel_event(once=once)),
     "delete_event": (nothing, lambda stage, once: stage.delete(once=once)),
@@ -57,7 +62,7 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
 }
 
 
-NAMED = {"amend_event", "delete_event", "note_payment", "record_refusal"}
+NAMED = {"amend_event", "delete_event", "give_up_place", "note_payment", "record_refusal"}
 """Scripts that are never called without a key."""
 
 
@@ -194,6 +199,11 @@ async def uncounted(stage: Stage) -> None:
     await stage.amend(caps="held_max=9,open_max=9", counts=1)
 
 
+async def promoting(stage: Stage) -> None:
+    await stage.sold_out(3, 4)
+    await stage.give_up(1)
+
+
 CASES = [
     Case("reserve_id", "", nothing, reserve, False),
     Case("take_token", "", nothing, take_token, False),
@@ -232,6 +242,16 @@ CASES = [
     Case("confirm_booking", "counted", counted_in_payment, lambda s: s.confirm(1), True),
     Case("refund_booking", "", lambda s: s.confirmed(1, 5), lambda s: s.refund(1), True),
     Case("refund_booking", "counted", counted_and_paid, lambda s: s.refund(1, once="a"), True),
+    Case("book_place", "", nothing, lambda s: s.book(1, once="a"), False),
+    Case("book_place", "waits", Stage.sold_out, lambda s: s.book(3, BOB), False),
+    Case("book_place", "counted", counted, lambda s: s.book(2), False),
+    Case("promote_waiting", "", promoting, lambda s: s.promote(3), False),
+    Case("give_up_place", "", lambda s: s.book(1), lambda s: s.give_up(1), True),
+    Case("give_up_place", "line", lambda s: s.sold_out(3), lambda s: s.give_up(1), True),
+    Case("give_up_place", "waits", lambda s: s.sold_out(3), lambda s: s.give_up(3, "x:3"), True),
+    Case("cancel_booking", "waits", lambda s: s.sold_out(3), lambda s: s.cancel(3, "x:3"), True),
+    Case("discard_booking", "waits", lambda s: s.sold_out(3), lambda s: s.discard(3), True),
+    Case("refund_booking", "line", lambda s: s.sold_out(3), lambda s: s.refund(1), True),
     Case("count_booking", "", uncounted, lambda s: s.count(1), False),
     Case("amend_event", "", nothing, lambda s: s.amend(title="B"), False),
     Case("amend_event", "seats", nothing, lambda s: s.amend(going="5-6", counts=1, bits=9), False),
@@ -309,7 +329,7 @@ async def test_with_full_memory_reading_works(own_stage: Stage) -> None:
     await own_stage.confirmed(1, 5)
     await fill(own_stage, True)
     assert (await own_stage.look(1))[:3] == ["BOOKING", ANN, "confirmed"]
-    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", 1, 1]
+    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", "0", 1, 1]
     assert await own_stage.read_seats(0, 9) == [b"SEATS", b"\x04", b"\x04"]
 
 

@@ -36,7 +36,7 @@ async def test_no_seat_beyond_the_bits(stage: Stage, index: int) -> None:
 
 
 async def test_seat_taken_says_which_and_until_when(stage: Stage) -> None:
-    _, _, ends, _ = await stage.open(1, 5, 6, user=BOB)
+    _, _, ends, *_ = await stage.open(1, 5, 6, user=BOB)
     assert await stage.unchanged(stage.open(2, 4, 6)) == ["SEAT_TAKEN", "6", ends]
     assert await stage.unchanged(stage.open(2, 4, 6)) == ["SEAT_TAKEN", "6", ends]
 
@@ -65,8 +65,8 @@ async def test_seat_taken_and_no_seat_outrank_lapsed(stage: Stage) -> None:
 
 
 async def test_opens_without_seats(stage: Stage) -> None:
-    (outcome, number, expires, created), ran = await stage.timed(stage.open(42))
-    assert (outcome, number) == ("OPENED", "42")
+    (outcome, number, expires, created, seats), ran = await stage.timed(stage.open(42))
+    assert (outcome, number, seats) == ("OPENED", "42", "")
     assert int(created) in ran
     assert int(expires) == int(created) + HOLD_MS
     assert await stage.booking(42) == {
@@ -83,8 +83,9 @@ async def test_opens_without_seats(stage: Stage) -> None:
 
 
 async def test_opens_with_seats(stage: Stage) -> None:
-    (_, _, expires, created), ran = await stage.timed(stage.open(42, 0, BITS - 1))
+    (_, _, expires, created, seats), ran = await stage.timed(stage.open(42, 0, BITS - 1))
     assert int(created) in ran
+    assert seats == "0:1500,79:1500"
     assert await stage.booking(42) == {
         "user": ANN,
         "status": "seats_selected",
@@ -126,10 +127,10 @@ async def test_a_booking_that_exists_is_given_again_whatever_became_of_it(stage:
 
 
 async def test_a_confirmed_one_is_given_again_without_an_end(stage: Stage) -> None:
-    _, number, _, created = await stage.open(1, 5)
+    _, number, _, created, seats = await stage.open(1, 5)
     await stage.begin_payment(1)
     await stage.confirm(1)
-    assert await stage.unchanged(stage.open(1, 5)) == ["OPENED", number, "0", created]
+    assert await stage.unchanged(stage.open(1, 5)) == ["OPENED", number, "0", created, seats]
 
 
 async def test_with_a_once_key_the_reply_is_kept(stage: Stage) -> None:
@@ -156,12 +157,12 @@ async def test_with_a_once_key_a_refusal_is_kept(stage: Stage) -> None:
 
 
 async def test_not_on_sale_outranks_the_seats_and_spares_what_is_open(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, 5)
+    first = await stage.open(1, 5)
     stale = stage.version
     await stage.amend(state="closed")
     assert await stage.unchanged(stage.open(2, version=stale)) == ["STALE_LAYOUT", stage.version]
     for seats in ((), (5,), (1, 2, 3, 4, 6), (BITS,)):
         assert await stage.unchanged(stage.open(2, *seats)) == ["NOT_ON_SALE", "closed"]
-    assert await stage.unchanged(stage.open(1, 5)) == ["OPENED", "1", expires, created]
+    assert await stage.unchanged(stage.open(1, 5)) == first
     await stage.amend(state="on_sale")
     assert (await stage.open(2))[0] == "OPENED"

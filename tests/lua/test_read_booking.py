@@ -10,20 +10,20 @@ async def test_no_booking(stage: Stage) -> None:
 
 
 async def test_without_seats(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, user=BOB)
+    _, _, expires, created, _ = await stage.open(1, user=BOB)
     seen = ["BOOKING", BOB, "booked", "", "", created, expires, ""]
     assert await stage.unchanged(stage.look(1)) == seen
     assert await stage.unchanged(stage.look(1)) == seen
 
 
 async def test_with_seats(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, 5, 6)
+    _, _, expires, created, _ = await stage.open(1, 5, 6)
     seen = ["BOOKING", ANN, "seats_selected", SEATS, "", created, expires, ""]
     assert await stage.unchanged(stage.look(1)) == seen
 
 
 async def test_in_payment(stage: Stage) -> None:
-    _, _, _, created = await stage.open(1, 5, 6)
+    _, _, _, created, _ = await stage.open(1, 5, 6)
     _, amount, expires = await stage.begin_payment(1)
     seen = ["BOOKING", ANN, "payment_initiated", SEATS, amount, created, expires, ""]
     assert await stage.unchanged(stage.look(1)) == seen
@@ -37,7 +37,7 @@ async def test_confirmed(stage: Stage) -> None:
 
 
 async def test_cancelled(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, 5, 6)
+    _, _, expires, created, _ = await stage.open(1, 5, 6)
     await stage.cancel(1)
     seen = ["BOOKING", ANN, "cancelled", "", "", created, expires, ""]
     assert await stage.unchanged(stage.look(1)) == seen

@@ -17,13 +17,9 @@ async def test_again_it_is_the_same(stage: Stage) -> None:
 
 
 async def test_what_was_recorded_first_stays(stage: Stage) -> None:
-    _, _, expires, created = await stage.open(1, once="a")
-    assert await stage.unchanged(stage.record("NO_SEAT", once="a")) == [
-        "=OPENED",
-        "1",
-        expires,
-        created,
-    ]
+    first = await stage.open(1, once="a")
+    again = await stage.unchanged(stage.record("NO_SEAT", once="a"))
+    assert again == ["=OPENED", *first[1:]]
 
 
 async def test_scripts_give_it_too(stage: Stage) -> None:

@@ -52,7 +52,7 @@ async def test_closed_in_payment_or_confirmed(stage: Stage) -> None:
 
 
 async def test_releases_some(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, 5, 6, 7, 15)
+    _, _, expires, *_ = await stage.open(1, 5, 6, 7, 15)
     await stage.age(1)
     reply, ran = await stage.timed(stage.release(1, 6, 15))
     assert reply == ["RELEASED", "2"]
@@ -66,7 +66,7 @@ async def test_releases_some(stage: Stage) -> None:
 
 
 async def test_the_last_one_takes_it_back_to_booked(stage: Stage) -> None:
-    _, _, expires, _ = await stage.open(1, 5)
+    _, _, expires, *_ = await stage.open(1, 5)
     assert await stage.release(1, 5) == ["RELEASED", "0"]
     booking = await stage.booking(1)
     assert (booking["status"], booking["seats"], booking["armed"]) == ("booked", "", "1")

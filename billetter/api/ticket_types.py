@@ -1,0 +1,49 @@
+"""Types of tickets without numbers: the capacity zones of an event, by another name."""
+
+from typing import Any
+
+from billetter.api.call import Call
+from billetter.api.endpoint import EVERYBODY, get, post
+from billetter.api.organizers import NOT_AMENDED, OF_ORGANIZERS, acting, unless_bad
+from billetter.api.replies import NO_EVENT, Reply, marked, reply
+from billetter.api.ticket_schemas import Addition, AddTicketType
+from billetter.api.views import ticket_type, ticket_types
+from billetter.domain.event import Counts
+from billetter.domain.ids import EventId
+from billetter.domain.outcome import Answer, Outcome
+
+
+@get("/api/events/{id:id}/ticket-types", roles=EVERYBODY)
+async def list_ticket_types(call: Call) -> Reply:
+    sales = await call.engine.events.sales(EventId(call.ids["id"]))
+    return NO_EVENT if sales is None else reply(200, ticket_types(sales))
+
+
+@post("/api/events/{id:id}/ticket-types", body=AddTicketType, **OF_ORGANIZERS)
+async def add_ticket_type(call: Call, body: AddTicketType) -> Reply:
+    event, addition = EventId(call.ids["id"]), Addition(body)
+    amended = await call.engine.organizers.amend(event, acting(call), addition, call.once)
+    if unless_bad("quantity", amended).outcome is not Outcome.AMENDED:
+        return NOT_AMENDED[amended]
+    number = await _bound(call, event, amended, addition.number, body.name)
+    counts = Counts(body.quantity, 0, 0)
+    price: Any = body.price
+    return marked(reply(201, ticket_type(event, number, body.name, price, counts)), amended)
+
+
+async def _bound(call: Call, event: EventId, amended: Answer, number: int, name: str) -> int:
+    """The number of the zone that this request has added, whenever it is sent.
+
+    A repetition adds nothing, so it has computed another number. Where the first request ended
+    before it could bind its own, the zone is known by its name.
+    """
+    if call.idempotency is None:
+        return number
+    if amended.replayed:
+        current = await call.engine.maps.current(event)
+        zones = current.layout.zones if current else ()
+        number = max((zone.number for zone in zones if zone.name == name), default=0)
+    return await call.engine.keys.bind_id(call.idempotency, number)
+
+
+ENDPOINTS = [list_ticket_types, add_ticket_type]

@@ -1,0 +1,70 @@
+"""The lines of events: what becomes free is handed to the first who wait."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+from billetter.domain.ids import BookingNumber, EventId
+from billetter.domain.layout import Zone
+from billetter.domain.outcome import EngineError, Outcome
+from billetter.engine import keys
+from billetter.engine.events import Events
+from billetter.engine.scripts import Store
+
+PROMOTIONS_MAX = 1_000
+"""Places handed on in one event before an answer; those left after them wait for the sweeper."""
+NOBODY = BookingNumber(0)
+
+
+class Lines:
+    def __init__(self, store: Store, events: Events) -> None:
+        self._store = store
+        self._events = events
+
+    async def serve(self, event: EventId) -> None:
+        """Hand on what a change that was just made may have freed.
+
+        That change stands whatever happens here: what fails is left to the sweeper.
+        """
+        waiting = keys.of_event(event).waiting
+        with suppress(EngineError):
+            first = await self._store.command("ZRANGE", waiting, 0, 0, reads=True)
+            if first:
+                await self._hand_on(event, BookingNumber(int(first[0])))
+
+    async def drain(self) -> int:
+        """Hand on what was left in any event; in how many."""
+        tags = map(keys.partition_tag, range(keys.PARTITIONS))
+        sets = (self._store.command("SMEMBERS", keys.promote(tag), reads=True) for tag in tags)
+        left = [EventId(int(event)) for events in await asyncio.gather(*sets) for event in events]
+        for event in left:
+            await self._hand_on(event, NOBODY)
+        return len(left)
+
+    async def _hand_on(self, event_id: EventId, first: BookingNumber) -> None:
+        """Give free seats to those who wait, one after the other, from the first on."""
+        own = keys.of_event(event_id)
+        for _ in range(PROMOTIONS_MAX):
+            event = await self._events.get(event_id)
+            version, zones = (event.version, event.layout.zones) if event else ("", ())
+            answer = await self._store.run(
+                "promote_waiting", own.to_promote(first), event_id, first, version, tickets(zones)
+            )
+            match answer.outcome:
+                case Outcome.STALE_LAYOUT:
+                    self._events.forget(event_id)
+                case Outcome.CHANGED | Outcome.PROMOTED if answer.fields[0] != str(NOBODY):
+                    first = BookingNumber(int(answer.fields[0]))
+                case _:
+                    return
+
+
+def tickets(zones: Iterable[Zone]) -> str:
+    """All seats of an event, of which one is wanted."""
+    return ",".join(ticket(zone, 1) for zone in zones)
+
+
+def ticket(zone: Zone, quantity: int) -> str:
+    """So many tickets of a zone, as lua/lib/tickets has it."""
+    extents = "+".join(f"{start}-{start + size - 1}" for start, size in zone.extents)
+    return f"{zone.number}:{zone.price}:{quantity}:{extents}"

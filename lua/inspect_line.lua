@@ -1,0 +1,27 @@
+#!lua flags=no-writes
+--[[ Whether anybody waits for what is free, at one moment: for the audit.
+  KEYS  1 {p07}:event:7            hash   the event
+        2 {p07}:event:7:taken      bitmap held or sold
+        3 {p07}:event:7:waiting    zset   who waits for a place, in order
+        4 {p07}:promote            set    events with free seats that somebody waits for
+  ARGV  1 event id   2 layout version
+        3 its seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
+  Outcomes, first that applies
+        NO_EVENT · STALE_LAYOUT version
+        INSPECTED state, how many wait by the event's own word, how many there are in the line, a
+          free seat ('' for none), whether it is to be handed on (0 or 1)
+  Replay: natural (it reads). ]]
+--- @include "lib/search"
+local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting')
+if not plan[1] then
+  return {'NO_EVENT'}
+end
+if plan[1] ~= ARGV[2] then
+  return {'STALE_LAYOUT', plan[1]}
+end
+local free = nil
+for first, last in string.gmatch(ARGV[3], '[:+](%d+)-(%d+)') do
+  free = free or next_seat(KEYS[2], 0, tonumber(first), tonumber(last))
+end
+return {'INSPECTED', plan[2], plan[3] or '0', tostring(redis.call('ZCARD', KEYS[3])),
+  free and tostring(free) or '', redis.call('SISMEMBER', KEYS[4], ARGV[1])}

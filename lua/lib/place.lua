@@ -1,0 +1,32 @@
+--- @include "lib/any"
+--- @include "lib/share"
+--- @include "lib/take"
+-- A place is one seat of an event, no matter which, that is sold without a payment of its own.
+
+-- A free seat of the first zone that has one, as 'index:price', or nil.
+local function find_place(taken, bits, zones)
+  for price, extents in string.gmatch(zones, '%d+:(%d+):%d+:([^,]+)') do
+    local free = {}
+    if add_free(free, taken, bits, price, 1, extents) == 0 then
+      return free[1]
+    end
+  end
+end
+
+-- Sell it; `at` names the keys. It counts towards the caps of the event where one is on what is
+-- bought. Gives the price.
+local function sell_place(at, user, number, seat, caps)
+  local index, price = string.match(seat, '^(%d+):(%d+)$')
+  take_seats(at.taken, at.holders, number, {seat})
+  redis.call('SETBIT', at.sold, index, 1)
+  redis.call('HSET', at.booking, 'status', 'confirmed', 'seats', seat, 'amount', price)
+  redis.call('HSET', at.patrons, user, number .. ':active')
+  redis.call('HINCRBY', at.event, 'revenue', price)
+  redis.call('HINCRBY', at.event, 'confirmed', 1)
+  redis.call('HSETNX', at.event, 'payments', '1')
+  if caps and string.find(caps, 'bought_max', 1, true) then
+    redis.call('HSET', at.booking, 'counted', '1')
+    put_share(at.shares, user, number, '=', 1)
+  end
+  return price
+end

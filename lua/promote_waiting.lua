@@ -1,0 +1,57 @@
+#!lua
+--[[ Sell a free seat to the first who waits.
+  KEYS  1 {p07}:event:7            hash   the event
+        2 {p07}:event:7:taken      bitmap held or sold
+        3 {p07}:event:7:sold       bitmap sold
+        4 {p07}:event:7:holders    hash   seat index → booking number
+        5 {p07}:booking:7:42       hash   the booking that waited first when the caller looked
+        6 {p07}:journal            stream
+        7 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
+        8 {p07}:event:7:patrons    hash   user → their one place
+        9 {p07}:event:7:waiting    zset   who waits for a place, in order
+       10 {p07}:promote            set    events with free seats that somebody waits for
+  ARGV  1 event id   2 number of that booking   3 layout version
+        4 the event's seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
+  Outcomes, first that applies
+        KEPT                       nobody waits who is known, no seat is free, or the event is not on
+                                   sale
+        STALE_LAYOUT version
+        CHANGED number             another waits first by now
+        PROMOTED number            the next one, for whom a seat is free as well; '0' for none
+  Replay: natural (who is promoted waits no longer). ]]
+--- @include "lib/digits"
+--- @include "lib/journal"
+--- @include "lib/leave"
+--- @include "lib/now"
+--- @include "lib/place"
+local event, number, version, zones = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local at = {
+  event = KEYS[1], taken = KEYS[2], sold = KEYS[3], holders = KEYS[4], booking = KEYS[5],
+  shares = KEYS[7], patrons = KEYS[8],
+}
+local plan = redis.call('HMGET', at.event, 'version', 'bits', 'state', 'caps')
+local first = redis.call('ZRANGE', KEYS[9], 0, 0)[1]
+local open = plan[3] == 'on_sale' and first
+if open and plan[1] ~= version then
+  return {'STALE_LAYOUT', plan[1]}
+end
+if open and first ~= number then
+  return {'CHANGED', first}
+end
+local seat = open and find_place(at.taken, tonumber(plan[2]), zones)
+local user = redis.call('HGET', at.booking, 'user')
+if not seat or not user then
+  redis.call('SREM', KEYS[10], event)
+  return {'KEPT'}
+end
+
+local price = sell_place(at, user, number, seat, plan[4])
+leave_line(at.event, KEYS[9], number)
+redis.call('HSET', at.booking, 'updated', digits(now_ms()))
+journal(KEYS[6], 'confirmed', event, number, user, seat, price)
+local next_one = redis.call('ZRANGE', KEYS[9], 0, 0)[1]
+if not next_one or not find_place(at.taken, tonumber(plan[2]), zones) then
+  redis.call('SREM', KEYS[10], event)
+  return {'PROMOTED', '0'}
+end
+return {'PROMOTED', next_one}
