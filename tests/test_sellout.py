@@ -121,6 +121,14 @@ def test_a_fault_is_named(sales: Any, told: dict[str, Any], fault: str) -> None:
     assert fault in " ".join(faults(result_of(tally_of(*sales), 2, **told)))
 
 
+async def head_of(reader: asyncio.StreamReader) -> bytes:
+    """The head of the next request; nothing if there is none."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+
+
 @asynccontextmanager
 async def buyer_told(
     *answers: Scripted, hall: Hall = HALL, seed: int = 1
@@ -130,7 +138,7 @@ async def buyer_told(
     left = list(answers)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n"):
+        while head := await head_of(reader):
             lines = head.decode().lower().split("\r\n")
             length = [line.split(":")[1] for line in lines if line.startswith("content-length")]
             await reader.readexactly(int(length[0]) if length else 0)
