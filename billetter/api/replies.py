@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
@@ -211,10 +212,11 @@ class Answers:
         if answer.outcome is Outcome.CLOSED:
             return marked(self._closed(fields[0]), answer)
         if answer.replayed:
-            return marked(self._plain[answer.outcome], answer).plus(*_help(answer.outcome, fields))
+            replayed = marked(self._plain[answer.outcome], answer)
+            helpful = _help(fields) if answer.outcome is Outcome.SEAT_TAKEN else ()
+            return replayed.plus(*helpful)
         known = self._marked[answer.outcome]
-        helpful = _help(answer.outcome, fields)
-        return known.plus(*helpful) if helpful else known
+        return known.plus(*_help(fields)) if answer.outcome is Outcome.SEAT_TAKEN else known
 
     def _closed(self, status: str) -> Reply:
         plain = self._plain[Outcome.CLOSED]
@@ -223,9 +225,8 @@ class Answers:
         return error(400, "invalid_state", f"The booking is {status}.")
 
 
-def _help(outcome: Outcome, fields: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
-    if outcome is not Outcome.SEAT_TAKEN:
-        return []
+@lru_cache(4_096)  # A crowd that wants one seat is told the same.
+def _help(fields: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
     seat, held_until = fields
     headers = [(b"billetter-seat", seat.encode())]
     if held_until != "0":
