@@ -205,7 +205,7 @@ async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
         links[0].connection_made(Cable())
         links[0].data_received(b"+PONG\r\n")
 
-    lane = Lane(connect, deadline_s=1.0)
+    lane = Lane(connect, deadline_s=2.0)
     await lane.start()
     (link,) = links
     before = [lane.call("DEL", "a") for _ in range(20)]
@@ -216,7 +216,7 @@ async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
     for call in before[:13]:
         link.data_received(b":1\r\n")
         await call
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
     assert not waiting.done()
     link.resume_writing()
     link.data_received(b":1\r\n" * 7 + b":2\r\n")
