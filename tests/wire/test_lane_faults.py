@@ -222,6 +222,7 @@ async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
     link.data_received(b":1\r\n" * 7 + b":2\r\n")
     assert await waiting == 2
     await asyncio.gather(*before[13:])
+    link.connection_lost(None)
     await lane.close()
 
 
@@ -238,4 +239,5 @@ async def test_what_cannot_be_sent_is_late_when_nothing_is_answered() -> None:
     links[0].pause_writing()
     with pytest.raises(NotRun, match="no reply within"):
         await lane.call("DEL", "a")
+    links[0].connection_lost(None)
     await lane.close()
