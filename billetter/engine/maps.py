@@ -36,6 +36,7 @@ _STATES = {
     (False, False): SeatStatus.FREE,
     (True, False): SeatStatus.RESERVED,
     (True, True): SeatStatus.SOLD,
+    (False, True): SeatStatus.SOLD,  # Never; the audit would say so. What is sold is not offered.
 }
 
 Matches = list[tuple[Span, Ranks]]
