@@ -19,7 +19,7 @@ from bench.report import page
 from bench.rows import ROWS
 from bench.run import FULL, QUICK, SMOKE, NotMeasured, Progress, Result, Row, Run
 from bench.table import as_json, headline, table
-from bench.torture.__main__ import newest
+from bench.torture.run import newest
 
 HERE = Path(__file__).parent
 NEVER_FORGIVEN = {Verdict.INVALID, Verdict.NOT_MEASURED}

@@ -17,7 +17,7 @@ from bench.http import ECHOED
 from bench.rows import ROWS
 from bench.run import SMOKE, NotMeasured, Progress, Run
 from bench.servers import EchoServer, redis_of, stand
-from bench.torture.__main__ import newest
+from bench.torture.run import newest
 from bench.wrk import Load, wrk
 from billetter.testing import find_binaries
 from tests.processes import short_directory

@@ -15,7 +15,8 @@ from bench.sellout.report import Progress
 from bench.sellout.tally import Tally
 from bench.torture.hall import engine_on
 from bench.torture.http import Server, crowd, once_asked, request
-from billetter.testing import RedisServer, find_binaries
+from bench.torture.run import newest
+from billetter.testing import RedisServer
 
 ROW_SEATS = 200
 PAYMENT_S = 60
@@ -45,11 +46,12 @@ async def sell_out(plan: Plan) -> dict[str, Any]:
     """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="billetter-")))
-        url = plan.redis_url or stack.enter_context(_own_redis(directory)).url
+        url = plan.redis_url
+        if url is None:
+            redis = RedisServer(newest(), directory, appendonly=True, appendfsync="always")
+            url = stack.enter_context(redis).url
         before_s = _cpu_s(resource.RUSAGE_CHILDREN)
-        server = Server(url, directory, plan.workers)
-        stack.push_async_exit(server)  # It is ended even if its start is interrupted.
-        await server.start()
+        server = await stack.enter_async_context(Server(url, directory, plan.workers))
         hall = await _open_hall(server.port, plan)
         tally = await _sell(server.port, hall, plan)
         told = await once_asked(server.port, request("GET", f"/api/analytics?id={hall.event}"))
@@ -68,15 +70,6 @@ async def sell_out(plan: Plan) -> dict[str, Any]:
             "audit_violations": [violation.what for violation in violations],
             "said": server.said()[-SAID_MAX:],
         }
-
-
-def _own_redis(directory: Path) -> RedisServer:
-    """The newest one here, that answers when the change is on disk; SystemExit: there is none."""
-    binaries = find_binaries()
-    if not binaries:
-        raise SystemExit("No redis-server here: install one, or name a running one by --redis-url.")
-    newest = max(binaries, key=lambda binary: binary.version)
-    return RedisServer(newest, directory, appendonly=True, appendfsync="always")
 
 
 async def _open_hall(port: int, plan: Plan) -> Hall:

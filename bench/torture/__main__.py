@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.torture.rows import TORTURES
-from bench.torture.run import Figure, Run, Torture
-from billetter.testing import Binary, find_binaries
+from bench.torture.run import Figure, Run, Torture, newest
+from billetter.testing import Binary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,14 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         print(f"NOT AS IT MUST BE: row {', '.join(map(str, failed))}")
     return 1 if failed else 0
-
-
-def newest() -> Binary:
-    """The newest server program here; SystemExit where there is none."""
-    binaries = find_binaries()
-    if not binaries:
-        raise SystemExit("No redis-server here: install one, or give its path by --server.")
-    return max(binaries, key=lambda binary: binary.version)
 
 
 def _played(torture: Torture, seed: int, full: bool, binary: Binary) -> list[Figure]:

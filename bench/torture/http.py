@@ -156,12 +156,19 @@ class Server:
     async def start(self) -> None:
         """Start it and wait until it serves."""
         self._process = self._spawn()
+        try:
+            self.port = await self._announced()
+        except BaseException:
+            await self.__aexit__()  # Nobody else would end what has only begun to start.
+            raise
+
+    async def _announced(self) -> int:
         give_up = time.monotonic() + START_S_MAX
         while not (found := _PORT.search(self.said())):
             if self._process.poll() is not None or time.monotonic() > give_up:
                 raise RuntimeError(f"billetter does not serve: {self.said()}")
             await asyncio.sleep(0.02)
-        self.port = int(found[1])
+        return int(found[1])
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         plain = {name: it for name, it in os.environ.items() if not name.startswith("BILLETTER_")}

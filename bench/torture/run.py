@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from billetter.engine import Engine
-from billetter.testing import Binary
+from billetter.testing import Binary, find_binaries
 from billetter.wire.topology import open_wire
 
 
@@ -54,6 +54,14 @@ class Torture:
     row: int
     title: str
     play: Callable[[Run], Awaitable[list[Figure]]]
+
+
+def newest() -> Binary:
+    """The newest server program here; SystemExit where there is none."""
+    binaries = find_binaries()
+    if not binaries:
+        raise SystemExit("No redis-server here: install one, or see --help how to name one.")
+    return max(binaries, key=lambda binary: binary.version)
 
 
 async def audited(redis_url: str) -> Figure:

@@ -34,7 +34,7 @@ async def read_map(call: Call) -> Reply:
 @get("/api/events/{id:id}/layout", roles=EVERYBODY)
 async def read_layout(call: Call) -> Reply:
     """Which seats there are: zones with their rows and the indexes they are at."""
-    event = await call.engine.maps.current(EventId(call.ids["id"]))
+    event = await call.engine.events.current(EventId(call.ids["id"]))
     if event is None:
         return NO_EVENT
     tag = _tag(event.version)

@@ -47,7 +47,7 @@ async def delete_event(call: Call, query: Removal) -> Reply:
 async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
     """Newest first; where there are more, `Link` says where to go on."""
     event_id = EventId(call.ids["id"])
-    event = await call.engine.maps.current(event_id)
+    event = await call.engine.events.current(event_id)
     if event is None:
         return NO_EVENT
     if acting(call) not in (None, event.organizer):

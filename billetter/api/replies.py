@@ -15,6 +15,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 WHOLE = "billetter.whole"
 """An extension of ASGI: takes a Reply and sends it, or gives False if it must go in messages."""
 
+_OF_BODY = frozenset({b"content-type", b"content-length"})
+
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -65,9 +67,6 @@ class Reply:
             start = {"type": "http.response.start", "status": self.status, "headers": headers}
             await send(start)
             await send({"type": "http.response.body", "body": self.body})
-
-
-_OF_BODY = frozenset({b"content-type", b"content-length"})
 
 
 def _lines(headers: Headers) -> bytes:
@@ -211,11 +210,9 @@ class Answers:
         fields: tuple[str, ...] = getattr(answer, "fields", ())
         if answer.outcome is Outcome.CLOSED:
             return marked(self._closed(fields[0]), answer)
-        if answer.replayed:
-            replayed = marked(self._plain[answer.outcome], answer)
-            helpful = _help(fields) if answer.outcome is Outcome.SEAT_TAKEN else ()
-            return replayed.plus(*helpful)
         known = self._marked[answer.outcome]
+        if answer.replayed:
+            known = known.plus(REPLAYED)
         return known.plus(*_help(fields)) if answer.outcome is Outcome.SEAT_TAKEN else known
 
     def _closed(self, status: str) -> Reply:

@@ -40,7 +40,7 @@ async def _bound(call: Call, event: EventId, amended: Answer, number: int, name:
     if call.idempotency is None:
         return number
     if amended.replayed:
-        current = await call.engine.maps.current(event)
+        current = await call.engine.events.current(event)
         zones = current.layout.zones if current else ()
         number = max((zone.number for zone in zones if zone.name == name), default=0)
     return await call.engine.keys.bind_id(call.idempotency, number)

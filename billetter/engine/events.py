@@ -95,6 +95,11 @@ class Events:
             return await self.renewed(event)
         return event
 
+    async def current(self, event_id: EventId) -> Event | None:
+        """The event as it is now; None where there is none."""
+        event = await self.get(event_id)
+        return event and await self.renewed(event)
+
     async def renewed(self, event: Event) -> Event | None:
         """The event as it is now; None where it is gone."""
         own = keys.of_event(event.id)

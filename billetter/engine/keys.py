@@ -61,6 +61,7 @@ class EventKeys:
     __slots__ = (
         "_booking",
         "_hold",
+        "_inventory",
         "_once",
         "chores",
         "deadlines",
@@ -91,6 +92,7 @@ class EventKeys:
         self.journal = journal(tag)
         self.chores = chores(tag)
         self.promote = promote(tag)
+        self._inventory = (self.event, self.taken, self.sold, self.holders)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
         self._once = f"{tag}:once:"
@@ -152,10 +154,7 @@ class EventKeys:
     def to_settle(self, number: BookingNumber) -> list[str]:
         """What a script needs that sells the seats of a booking."""
         return [
-            self.event,
-            self.taken,
-            self.sold,
-            self.holders,
+            *self._inventory,
             self.booking(number),
             self.hold(number),
             self.deadlines,
@@ -171,10 +170,7 @@ class EventKeys:
     def to_refund(self, number: BookingNumber) -> list[str]:
         """What a script needs that takes back what a booking has bought."""
         return [
-            self.event,
-            self.taken,
-            self.sold,
-            self.holders,
+            *self._inventory,
             self.booking(number),
             self.hold(number),
             self.journal,
@@ -195,10 +191,7 @@ class EventKeys:
     def to_place(self, number: BookingNumber) -> list[str]:
         """What a script needs that gives a user their one place."""
         return [
-            self.event,
-            self.taken,
-            self.sold,
-            self.holders,
+            *self._inventory,
             self.booking(number),
             self.journal,
             self.shares,
@@ -225,10 +218,7 @@ class EventKeys:
     def to_remove(self) -> list[str]:
         """What a script needs that removes the event."""
         return [
-            self.event,
-            self.taken,
-            self.sold,
-            self.holders,
+            *self._inventory,
             self.shares,
             self.patrons,
             self.waiting,

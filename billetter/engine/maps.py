@@ -76,11 +76,6 @@ class SeatMaps:
         """The whole map of an event; None: no such event."""
         return await self._shared.get(event_id)
 
-    async def current(self, event_id: EventId) -> Event | None:
-        """The event as it is laid out now; None: no such event."""
-        read = await self._read(event_id, lambda event: [])
-        return read and read.event
-
     async def page(self, event_id: EventId, query: SeatQuery) -> SeatPage | None:
         """The seats that `query` asks for, in the order zone, row, number; None: no such event."""
         if query.status is None:

@@ -104,13 +104,6 @@ class Tickets:
         answer = await self._store.run("read_standing", [own.booking(number), own.waiting], number)
         return _standing(event_id, user, answer) if answer.outcome in _RANKS else None
 
-    async def waiting(self, event_id: EventId) -> int | None:
-        """How many wait for a place; None: no such event."""
-        own = keys.of_event(event_id)
-        row = await self._store.command("HMGET", own.event, "version", "waiting", reads=True)
-        version, waiting = row
-        return None if version is None else int(waiting or 0)
-
     async def _place(
         self, event_id: EventId, user: UserId, waits: bool, once: Once | None
     ) -> Standing | Answer:

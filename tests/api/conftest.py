@@ -2,6 +2,7 @@
 
 api       on the servers that all tests share, with the sweeper off
 any_api   the same, and on fakeredis
+strict    as any_api, where credentials are required; operator makes accounts for it
 alone     on a Redis of the test's own: for tests of all that there is
 
 durable_server   a Redis of the test's own that keeps its data when it is killed
@@ -16,6 +17,7 @@ import pytest
 
 from billetter.testing import Binary, RedisServer
 from tests.api.client import Api
+from tests.api.people import SECRET, Operator, operating
 from tests.api.serving import serving
 
 
@@ -37,6 +39,19 @@ async def api(redis_url: str) -> AsyncIterator[Api]:
 async def any_api(any_url: str) -> AsyncIterator[Api]:
     async with serving(any_url) as api:
         yield api
+
+
+@pytest.fixture(scope="module")
+async def strict(any_url: str) -> AsyncIterator[Api]:
+    """A server that wants credentials."""
+    async with serving(any_url, auth="required", secret=SECRET, rate_limits="") as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+async def operator(any_url: str) -> AsyncIterator[Operator]:
+    async with operating(any_url) as operator:
+        yield operator
 
 
 @pytest.fixture

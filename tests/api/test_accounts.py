@@ -22,7 +22,6 @@ from tests.api.people import (
     bearer,
     by_password,
     fresh_email,
-    operating,
     quick_passwords,
 )
 from tests.api.serving import serving
@@ -48,12 +47,6 @@ async def guarded(any_url: str) -> AsyncIterator[Api]:
         settings = {"auth": "required", "secret": SECRET, "rate_limits": LIMITS}
         async with serving(any_url, **settings) as api:
             yield api
-
-
-@pytest.fixture(scope="module")
-async def operator(any_url: str) -> AsyncIterator[Operator]:
-    async with operating(any_url) as operator:
-        yield operator
 
 
 @pytest.fixture

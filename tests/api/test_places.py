@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from billetter.domain.account import Role
 from tests.api.client import TIME, Api, granted, outcome, refused, seat_of
-from tests.api.people import SECRET, Operator, bearer, operating
+from tests.api.people import SECRET, Operator, bearer
 from tests.api.serving import serving
 from tests.crowd import all_at_once, gathered
 
@@ -31,19 +30,6 @@ NAMES = [
     "x" * 200,
 ]
 NO_NAMES: list[Any] = ["", "x" * 201, "a\0", "two\nlines", -1, 2**53, 1.0, True, None, [], {}]
-
-
-@pytest.fixture(scope="module")
-async def strict(any_url: str) -> AsyncIterator[Api]:
-    """A server that wants credentials."""
-    async with serving(any_url, auth="required", secret=SECRET, rate_limits="") as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-async def operator(any_url: str) -> AsyncIterator[Operator]:
-    async with operating(any_url) as operator:
-        yield operator
 
 
 async def initialized(api: Api, tickets: int) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -10,7 +9,7 @@ import pytest
 
 from billetter.domain.account import Role
 from tests.api.client import Api, granted, outcome, refused, seat_of
-from tests.api.people import SECRET, Operator, bearer, operating
+from tests.api.people import SECRET, Operator, bearer
 from tests.api.serving import serving
 
 STALLS = {"name": "Stalls", "price": "50.00", "rows": 2, "seats_per_row": 5}
@@ -344,19 +343,6 @@ async def test_what_has_lapsed_cannot_be_given_back(any_api: Api) -> None:
 
 
 # Who may see bookings.
-
-
-@pytest.fixture(scope="module")
-async def strict(any_url: str) -> AsyncIterator[Api]:
-    """A server that wants credentials."""
-    async with serving(any_url, auth="required", secret=SECRET, rate_limits="") as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-async def operator(any_url: str) -> AsyncIterator[Operator]:
-    async with operating(any_url) as operator:
-        yield operator
 
 
 async def test_bookings_are_seen_by_their_owner_and_who_runs_the_event(
