@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from billetter.domain.ids import (
-    BOOKINGS_MAX,
     BookingNumber,
     EventId,
     SeatIndex,
@@ -16,6 +15,7 @@ from billetter.domain.ids import (
 from billetter.domain.outcome import Answer, Outcome, Unavailable
 from billetter.engine import keys
 from billetter.engine.events import Events
+from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
 from billetter.engine.scripts import Store
 
@@ -32,6 +32,7 @@ class Repeater:
     def __init__(self, store: Store, events: Events, keep_ms: int) -> None:
         self._store = store
         self._events = events
+        self._numbers = Numbers(store)
         self._keep_ms = keep_ms
 
     async def final(self, event: EventId, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -64,13 +65,11 @@ class Repeater:
         attempt: Callable[[BookingNumber], Awaitable[Answer]],
     ) -> Answer:
         """The final answer of what needs the number of a new booking; NO_EVENT or EXHAUSTED."""
-        own = keys.of_event(event)
-        drawn = await self._store.run("draw_number", [own.event], BOOKINGS_MAX)
-        if drawn.outcome is not Outcome.DRAWN:
+        drawn = await self._numbers.draw(event)
+        if isinstance(drawn, Answer):
             self._events.forget(event)
             return await self.final(event, lambda: self.refuse(event, once, drawn))
-        number = BookingNumber(int(drawn.fields[0]))
-        return await self.final(event, lambda: attempt(number))
+        return await self.final(event, lambda: attempt(drawn))
 
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""

@@ -67,8 +67,8 @@ class Stage:
         self.version = str(reply[1])
         return reply
 
-    async def draw(self, largest: int) -> Reply:
-        return await self.run("draw_number", [self.own.event], largest)
+    async def draw(self, largest: int, count: int = 1) -> Reply:
+        return await self.run("draw_numbers", [self.own.event], largest, count)
 
     async def open(
         self,

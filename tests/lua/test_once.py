@@ -208,7 +208,7 @@ CASES = [
     Case("reserve_id", "", nothing, reserve, False),
     Case("take_token", "", nothing, take_token, False),
     Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
-    Case("draw_number", "", nothing, lambda stage: stage.draw(9), False),
+    Case("draw_numbers", "", nothing, lambda stage: stage.draw(9), False),
     Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
     Case("open_booking", "seats", nothing, lambda stage: stage.open(1, 5, once="a"), False),
     Case("claim_seats", "", lambda s: s.open(1), lambda s: s.claim(1, 5, once="a"), False),
