@@ -683,20 +683,19 @@ class EngineMachine(RuleBasedStateMachine):
         event, query = self.event(nth), SeatQuery(**asked)
         page = self.run(self.engine.maps.page(event, query))
         show = self.model.shows[event]
-        matches = [
+        matches: list[tuple[int, SeatStatus]] = [
             (index, state)
             for index, state in show.states.items()
             if query.row in (None, show.places[index].row) and query.status in (None, state)
         ]
         assert page is not None
         assert page.total == len(matches)
-        found = [(seat.index, state) for seat, state in page.seats]
         start = query.skip or 0
-        if query.skip is None and query.status and found:
+        if query.skip is None and query.status and page.seats:
             # From anywhere among the matches, and round.
-            start = matches.index(found[0])
+            start = matches.index(page.seats[0])
             matches += matches[:start]
-        assert found == matches[start:][: query.take]
+        assert page.seats == matches[start:][: query.take]
 
     @rule(user=users, skip=st.integers(0, 5), take=st.integers(1, 5))
     def leaf(self, user: UserId, skip: int, take: int) -> None:
@@ -739,12 +738,14 @@ class EngineMachine(RuleBasedStateMachine):
         for status in (None, *SeatStatus):
             page = await self.engine.maps.page(show.id, SeatQuery(None, status, 0, SEATS_SHOWN))
             assert page is not None
-            found = [(seat.index, state) for seat, state in page.seats]
-            assert found == [each for each in show.states.items() if status in (None, each[1])]
-            assert [_place(seat) for seat, _ in page.seats] == [show.places[i] for i, _ in found]
+            shown = [each for each in show.states.items() if status in (None, each[1])]
+            assert page.seats == shown
+            places = [_place(page.event.layout.seat(index)) for index, _ in shown]
+            assert places == [show.places[index] for index, _ in shown]
 
 
-def _place(seat: Seat) -> tuple[int, int, str, int]:
+def _place(seat: Seat | None) -> tuple[int, int, str, int]:
+    assert seat is not None
     return seat.row, seat.number, seat.zone.name, seat.zone.price
 
 

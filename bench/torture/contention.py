@@ -228,7 +228,7 @@ async def _denied(url: str, told: Told) -> list[BookingId]:
                 query = SeatQuery(None, SeatStatus.SOLD, 0, HOT_SEATS)
                 page = await engine.maps.page(kept.event_id, query)
                 found = page.seats if page else []
-                sold[kept.event_id] = {seat(kept.event_id, each.index) for each, _ in found}
+                sold[kept.event_id] = {seat(kept.event_id, index) for index, _ in found}
             if not sold[kept.event_id].issuperset(seats):
                 denied.append(booking)
     return denied

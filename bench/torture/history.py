@@ -216,8 +216,8 @@ class _Worker:
         page = await self._call("read", lambda: pages(event, query))
         end = time.monotonic()
         if page is not None and page is not OutcomeUnknown:
-            for each, status in page.seats:
-                self._log.add([seat(event, each.index)], Op(READ_AS[status], NOBODY, start, end))
+            for index, status in page.seats:
+                self._log.add([seat(event, index)], Op(READ_AS[status], NOBODY, start, end))
 
     async def _pay(self, booking: BookingId, touched: set[SeatId]) -> bool:
         """Whether the booking was confirmed; asked again until that is known."""

@@ -183,20 +183,6 @@ class Layout:
         row, number = zone.place(offset)
         return Seat(SeatIndex(index), row, number, zone)
 
-    def seats(self, span: Span) -> Iterator[Seat]:
-        """The seats at the indexes of `span`, which lies in one extent."""
-        found = self._find(span.start)
-        assert found is not None, "a span holds only seats"
-        zone, offset = found
-        end = offset + span.size
-        while offset < end:
-            row, number = zone.place(offset)
-            take = min(zone.rows[row - zone.first_row] - number + 1, end - offset)
-            for step in range(take):
-                index = SeatIndex(span.start + span.size - end + offset + step)
-                yield Seat(index, row, number + step, zone)
-            offset += take
-
     def _find(self, index: int) -> tuple[Zone, int] | None:
         """The zone of an index, and which of its seats it is, counted from 0."""
         position = bisect_right(self._starts, index) - 1

@@ -9,7 +9,7 @@ from billetter.domain.bitmap import Ranks, extract
 from billetter.domain.booking import SeatStatus
 from billetter.domain.event import Event
 from billetter.domain.ids import EventId
-from billetter.domain.layout import Seat, Span, window
+from billetter.domain.layout import Span, window
 from billetter.engine import keys
 from billetter.engine.events import Events, byte_range
 from billetter.engine.scripts import Store
@@ -26,18 +26,20 @@ class SeatQuery(NamedTuple):
 
 
 class SeatPage(NamedTuple):
-    """A window of an event's seats with their states, and how many seats match in all."""
+    """A window of an event's seats, by index, with their states, and how many match in all."""
 
-    seats: list[tuple[Seat, SeatStatus]]
+    event: Event
+    seats: list[tuple[int, SeatStatus]]
     total: int
 
 
 _STATES = {
-    (False, False): SeatStatus.FREE,
-    (True, False): SeatStatus.RESERVED,
-    (True, True): SeatStatus.SOLD,
-    (False, True): SeatStatus.SOLD,  # Never; the audit would say so. What is sold is not offered.
+    ("0", "0"): SeatStatus.FREE,
+    ("1", "0"): SeatStatus.RESERVED,
+    ("1", "1"): SeatStatus.SOLD,
+    ("0", "1"): SeatStatus.SOLD,  # Never; the audit would say so. What is sold is not offered.
 }
+"""By the taken and the sold bit."""
 
 Matches = list[tuple[Span, Ranks]]
 """Which seats of each span match."""
@@ -96,7 +98,7 @@ class SeatMaps:
         if read is None:
             return None
         total = sum(span.size for span in read.event.layout.spans(query.row))
-        return SeatPage(list(_with_states(read)), total)
+        return SeatPage(read.event, _with_states(read), total)
 
     async def _of_row(
         self, event_id: EventId, row: int, status: SeatStatus, query: SeatQuery
@@ -147,13 +149,18 @@ def _part(plane: bytes, span: Span) -> bytes:
     return plane[first : last + 1]
 
 
-def _with_states(read: _Read) -> Iterator[tuple[Seat, SeatStatus]]:
+def _with_states(read: _Read) -> list[tuple[int, SeatStatus]]:
     """Every seat with its state."""
-    for span, taken, sold in read.bits():
-        mask = 1 << span.size
-        for seat in read.event.layout.seats(span):
-            mask >>= 1
-            yield seat, _STATES[bool(taken & mask), bool(sold & mask)]
+    return [
+        (index, _STATES[bits])
+        for (start, size), taken, sold in read.bits()
+        for index, bits in enumerate(_digits(taken, sold, size), start)
+    ]
+
+
+def _digits(taken: int, sold: int, size: int) -> Iterator[tuple[str, str]]:
+    """The two bits of each seat."""
+    return zip(f"{taken:0{size}b}", f"{sold:0{size}b}", strict=True)
 
 
 def _matches(read: _Read, status: SeatStatus) -> Matches:
@@ -181,7 +188,7 @@ def _pick(event: Event, matches: Matches, status: SeatStatus, query: SeatQuery) 
     found = _indexes(matches, skip, query.take)
     if query.skip is None:
         found += _indexes(matches, 0, min(query.take - len(found), skip))
-    return SeatPage([(_seat(event, index), status) for index in found], total)
+    return SeatPage(event, [(index, status) for index in found], total)
 
 
 def _indexes(matches: Matches, skip: int, take: int) -> list[int]:
@@ -192,9 +199,3 @@ def _indexes(matches: Matches, skip: int, take: int) -> list[int]:
         found += [span.start + position for position in picked]
         skip = max(0, skip - ranks.total)
     return found
-
-
-def _seat(event: Event, index: int) -> Seat:
-    seat = event.layout.seat(index)
-    assert seat is not None, "a span holds only seats"
-    return seat

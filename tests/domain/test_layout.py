@@ -176,13 +176,6 @@ def test_the_largest_event_fits() -> None:
     assert layout.seat(SEATS_MAX) is None
 
 
-@given(any_layout, st.integers(0, 250), st.integers(1, 250))
-def test_seats_in_a_row_are_the_seats_one_by_one(layout: Layout, skip: int, take: int) -> None:
-    for span in window(layout.spans(), skip, take):
-        one_by_one = [layout.seat(index) for index in indexes([span])]
-        assert list(layout.seats(span)) == one_by_one
-
-
 @given(any_layout, st.integers(0, 250), st.integers(-1, 250))
 def test_a_window_is_a_slice_of_the_seats(layout: Layout, skip: int, take: int) -> None:
     spans = layout.spans()
