@@ -4,6 +4,7 @@ uvicorn by itself waits for ever for a header or a body, and httptools takes hea
 """
 
 import asyncio
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -57,7 +58,10 @@ class Connection(HttpToolsProtocol):
         self._refused = False
         self._received = 0
         self._in_body = False
-        self._waiting_since: float | None = self.loop.time()
+        self._waiting_since = self.loop.time()
+        """For the rest of a request. inf, here and below: not at all."""
+        self._idle_since = math.inf
+        """For a next request."""
         self._full = len(self.connections) > self.limits.connections_max
         if len(self.connections) > self.limits.connections_max + SPARE_CONNECTIONS:
             transport.abort()
@@ -69,7 +73,7 @@ class Connection(HttpToolsProtocol):
             # Said only now: an answer to a request that was not read yet may be lost with it.
             self._refuse(FULL)
             return
-        if self._waiting_since is None:
+        if self._waiting_since == math.inf:
             self._waiting_since = self.loop.time()
         if not self._in_body:
             self._received += len(data)
@@ -97,7 +101,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._in_body, self._received, self._waiting_since = False, 0, None
+        self._in_body, self._received, self._waiting_since = False, 0, math.inf
         if not self._refused:
             super().on_message_complete()
 
@@ -131,11 +135,28 @@ class Connection(HttpToolsProtocol):
             parts.append(reply.body)
         return b"".join(parts)
 
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but that `reap` is the timer of a connection without a request.
+
+        One timer a request, started here and stopped by the next one, is 1.3 µs of CPU time.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since = self.loop.time()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = math.inf
+
     def reap(self, now: float) -> None:
         """Close the connection if its client has had its time; now: the loop's time."""
-        since = self._waiting_since
         patience_s = self.limits.body_s if self._in_body else self.limits.header_s
-        if since is not None and now - since > patience_s:
+        late = now - self._waiting_since > patience_s
+        if late or now - self._idle_since > self.timeout_keep_alive:
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:

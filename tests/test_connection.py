@@ -176,13 +176,22 @@ class Session:
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         await REPLY.send(scope, send)
 
-    async def says(self, *requests: bytes) -> list[bytes]:
+    async def hears(self, *requests: bytes) -> None:
+        """Returns when all that is asked so far is answered."""
         self.connection.data_received(b"".join(requests))
         async with asyncio.timeout(20):
             while self.connection.tasks:  # noqa: ASYNC110  # uvicorn tells nobody.
                 await asyncio.sleep(0)
+
+    async def says(self, *requests: bytes) -> list[bytes]:
+        await self.hears(*requests)
         self.connection.connection_lost(None)
         return self.transport.written
+
+    def closed_after(self, seconds: float) -> bool:
+        """Whether it is closed when one looks at it that long from now."""
+        self.connection.reap(asyncio.get_running_loop().time() + seconds)
+        return self.transport.closed
 
 
 REPLY = reply(201, "made", (b"x", b"y"))
@@ -221,6 +230,25 @@ async def test_a_client_that_does_not_read_is_waited_for() -> None:
     assert session.transport.written == []
     session.connection.resume_writing()
     assert b"".join(await session.says()) == CREATED % b"" + b'"made"'
+
+
+async def test_a_connection_without_a_request_is_closed_after_a_while() -> None:
+    session = Session()
+    await session.hears(ASKED)
+    assert not session.closed_after(session.settings.timeout_keep_alive - 1)
+    await session.hears(ASKED)
+    assert not session.closed_after(session.settings.timeout_keep_alive - 1)
+    assert session.closed_after(session.settings.timeout_keep_alive + 1)
+    assert session.transport.written == [CREATED % b"" + b'"made"'] * 2
+
+
+async def test_a_request_under_way_keeps_its_connection() -> None:
+    session = Session()
+    await session.hears(ASKED)
+    session.connection.data_received(ASKED)
+    assert not session.closed_after(session.settings.timeout_keep_alive + 1)
+    await session.hears()
+    assert session.closed_after(session.settings.timeout_keep_alive + 1)
 
 
 async def test_nothing_is_written_to_who_has_gone() -> None:

@@ -13,6 +13,7 @@ from billetter.api.replies import (
     error,
     listed,
     marked,
+    named,
     reply,
     time_text,
 )
@@ -154,7 +155,7 @@ def _opened(opened: Opened, **more: Any) -> Reply:
         "expires_at": time_text(opened.expires_ms),
         **more,
     }
-    return marked(reply(201, body, (b"location", b"/api/bookings/%d" % opened.id)), opened)
+    return reply(201, body, (b"location", b"/api/bookings/%d" % opened.id), *named(opened))
 
 
 ENDPOINTS = [

