@@ -18,6 +18,7 @@ from billetter.api.replies import (
     Reply,
     error,
     marked,
+    named,
     reply,
     time_text,
 )
@@ -64,7 +65,7 @@ async def book(call: Call, body: Book) -> Reply:
     booked = await call.engine.tickets.book(event, user, call.once)
     if not isinstance(booked, Standing):
         return REFUSED[booked]
-    return marked(_standing(booked, body.user), booked)
+    return _standing(booked, body.user, *named(booked))
 
 
 @post("/api/cancel", body=Book)
@@ -122,10 +123,10 @@ def _reserved(reserved: Reserved, body: Reserve) -> Reply:
         "user_id": body.user_id,
         "created_at": time_text(reserved.created_ms),
     }
-    return marked(reply(201, shown), reserved)
+    return reply(201, shown, *named(reserved))
 
 
-def _standing(standing: Standing, name: int | str) -> Reply:
+def _standing(standing: Standing, name: int | str, *headers: tuple[bytes, bytes]) -> Reply:
     booking = {
         "id": standing.id,
         "event_id": standing.event_id,
@@ -135,7 +136,7 @@ def _standing(standing: Standing, name: int | str) -> Reply:
         "created_at": time_text(standing.created_ms),
         "updated_at": time_text(standing.updated_ms),
     }
-    return reply(200, {"booking": booking})
+    return reply(200, {"booking": booking}, *headers)
 
 
 def _event(event: Event, total: int, available: int, updated_ms: int) -> dict[str, Any]:
