@@ -22,7 +22,8 @@ class Verdict(StrEnum):
 class Sample:
     """One short run of one side. per_s: what it did a second. fault: why it does not count.
 
-    cpu_us: time of the serving processes' CPU, user and system, for each answer; None: not taken.
+    cpu_us: time of the serving processes' CPU, user and system, for each answer, or of Redis in
+    scripts; None: not taken. answers: how many there were.
     """
 
     per_s: float
@@ -31,6 +32,7 @@ class Sample:
     p95_ms: float | None = None
     p99_ms: float | None = None
     cpu_us: float | None = None
+    answers: int | None = None
 
 
 Samples = Mapping[str, Sequence[Sample]]

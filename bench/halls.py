@@ -1,6 +1,7 @@
 """Events to sell, and requests for their seats."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -28,11 +29,12 @@ ZONES, ROW = 10, 100
 HOLD_MS = 3_600_000
 """Nothing lapses while it is measured."""
 SEATS_MAX = 100
+TICKETS_ZONE = 1
 SEATS_OF_A_BUYER = 4
 AT_ONCE = 500
 """Calls under way at once while something is set up. Divides the bookings of a hall."""
 FIRST_RATE = 20_000
-"""Selects a second that are prepared for before any were measured."""
+"""Requests a second that are prepared for before any were measured."""
 SPARE = 1.3
 """Requests prepared for each one that the fastest run so far has sent."""
 
@@ -41,11 +43,18 @@ async def new_hall(engine: Engine, seats: int, zones: int = ZONES) -> EventId:
     """An event with neighbouring seat indexes; `seats` must be a multiple of 8 · zones, or 1."""
     full, rest = divmod(seats // zones, ROW)
     rows = (ROW,) * full + ((rest,) if rest else ())
-    plan = EventPlan(
-        Details("A night at the opera"),
-        Terms(HOLD_MS, HOLD_MS, SEATS_MAX),
-        Layout.plan([ZonePlan(f"Zone {zone + 1}", 4_500, rows) for zone in range(zones)]),
-    )
+    plans = [ZonePlan(f"Zone {zone + 1}", 4_500, rows) for zone in range(zones)]
+    return await _created(engine, plans)
+
+
+async def new_standing(engine: Engine, tickets: int) -> EventId:
+    """An event with one zone, TICKETS_ZONE, of tickets without numbers."""
+    return await _created(engine, [ZonePlan("Standing", 4_500, (tickets,), numbered=False)])
+
+
+async def _created(engine: Engine, zones: Sequence[ZonePlan]) -> EventId:
+    terms = Terms(HOLD_MS, HOLD_MS, SEATS_MAX)
+    plan = EventPlan(Details("A night at the opera"), terms, Layout.plan(zones))
     return (await engine.events.create(plan, GUEST)).id
 
 
@@ -88,24 +97,38 @@ def select(booking: BookingId, seat: SeatId) -> str:
     return f'PATCH /api/seats/select {{"booking_id": {booking}, "seat_id": {seat}}}'
 
 
-class FreshSeats:
-    """Selects of seats that nobody has, in bookings of a few seats each, all of one user."""
+class Fresh(ABC):
+    """Requests that are sent once each."""
 
-    def __init__(self, engine: Engine, user: UserId = GUEST) -> None:
-        self._engine = engine
-        self._user = user
-        self._event: EventId | None = None
-        self._next = 0
-        self._ready: list[str] = []
+    def __init__(self) -> None:
         self._rates: list[float] = []
 
     def seen(self, rate: float) -> None:
         """So many a second were answered in a run."""
         self._rates.append(rate)
 
-    async def requests(self, seconds: float) -> list[str]:
+    def wanted(self, seconds: float) -> int:
         """More than are answered in that time, by all that was seen."""
-        wanted = int(max(self._rates, default=FIRST_RATE) * seconds * SPARE)
+        return int(max(self._rates, default=FIRST_RATE) * seconds * SPARE)
+
+    @abstractmethod
+    async def requests(self, seconds: float) -> list[str]:
+        """As many as are wanted for that time."""
+
+
+class FreshSeats(Fresh):
+    """Selects of seats that nobody has, in bookings of a few seats each, all of one user."""
+
+    def __init__(self, engine: Engine, user: UserId = GUEST) -> None:
+        super().__init__()
+        self._engine = engine
+        self._user = user
+        self._event: EventId | None = None
+        self._next = 0
+        self._ready: list[str] = []
+
+    async def requests(self, seconds: float) -> list[str]:
+        wanted = self.wanted(seconds)
         while len(self._ready) < wanted:
             self._ready += await self._more()
         asked, self._ready = self._ready[:wanted], self._ready[wanted:]

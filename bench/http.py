@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from bench import halls
 from bench.figures import Bar, Measured, Sample, compared
-from bench.halls import FreshSeats, new_hall, opened, seat, select
+from bench.halls import Fresh, FreshSeats, new_hall, opened, seat, select
 from bench.run import Row, Run
 from bench.servers import EchoServer, Stand, need_wrk, stand
 from bench.torture.http import Server
@@ -40,12 +40,19 @@ def answered(run: Run, server: Server, expected: int, *requests: str) -> Side:
 
 def selects(run: Run, server: Server, fresh: FreshSeats, load: Load = AT_ONCE) -> Side:
     """A run in which every request selects a seat that nobody has."""
+    return once_each(run, server, 200, fresh, load)
+
+
+def once_each(run: Run, server: Server, expected: int, fresh: Fresh, load: Load = AT_ONCE) -> Side:
+    """A run in which no request is sent twice."""
     pids, seconds = server.workers(), run.scale.run_s
 
     async def measure() -> Sample:
         asked = await fresh.requests(seconds)
         try:
-            sample = await wrk(server.port, asked, 200, load, seconds=seconds, pids=pids, once=True)
+            sample = await wrk(
+                server.port, asked, expected, load, seconds=seconds, pids=pids, once=True
+            )
         except RanOut:
             fresh.seen(2 * len(asked) / seconds)
             return await measure()

@@ -9,6 +9,7 @@ from bench.figures import Bar, Figure, Measured
 from bench.halls import all_of, new_hall, opened, take
 from bench.run import NotMeasured, Row, Run
 from bench.servers import redis_of
+from bench.spent import Spent, adding_scripts
 from bench.torture.http import Reply, Server, once_asked, request
 from billetter.domain.ids import BookingId, EventId, UserId
 from billetter.domain.outcome import AwaitingPayment, Outcome
@@ -112,19 +113,12 @@ async def whole_map(run: Run) -> Measured:
             reply = await once_asked(api.port, asked)
             if reply.status != 200:
                 raise NotMeasured(f"/api/events/{{id}}/seatmap answers {reply.status}: not there")
-            await engine.store.command("CONFIG", "RESETSTAT")
-            for number in range(READS):
-                run.progress.say(f"row 10: {number + 1} of {READS}")
-                reply = await once_asked(api.port, asked)
-            spent_ms = _script_ms(await engine.store.command("INFO", "commandstats"))
-    return Measured(list(_map_figures(seats, reply, spent_ms)))
-
-
-def _script_ms(info: bytes) -> float:
-    """Milliseconds of a script's call, on average."""
-    found = re.findall(rb"cmdstat_(?:evalsha|eval)(?:_ro)?:calls=(\d+),usec=(\d+)", info)
-    calls, us = (sum(map(int, column)) for column in zip(*found, strict=True))
-    return us / calls / 1000
+            spent = Spent()
+            async with adding_scripts(engine, spent):
+                for number in range(READS):
+                    run.progress.say(f"row 10: {number + 1} of {READS}")
+                    reply = await once_asked(api.port, asked)
+    return Measured(list(_map_figures(seats, reply, spent.us / spent.calls / 1000)))
 
 
 def _map_figures(seats: int, reply: Reply, spent_ms: float) -> Iterator[Figure]:

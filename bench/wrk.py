@@ -91,6 +91,7 @@ def sample(said: str, expected: int, used_s: float) -> Sample:
         told["p95_ms"],
         told["p99_ms"],
         used_s / answers * 1e6 if answers else None,
+        answers,
     )
 
 
