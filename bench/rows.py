@@ -1,6 +1,6 @@
 """All rows, in the order of their numbers."""
 
-from bench import claims, credentials, http, memory, scaling, selling
+from bench import claims, credentials, http, last, memory, scaling, selling, tickets
 from bench.run import Row
 
 ROWS: list[Row] = sorted(
@@ -8,9 +8,11 @@ ROWS: list[Row] = sorted(
         *claims.ROWS,
         *credentials.ROWS,
         *http.ROWS,
+        *last.ROWS,
         *memory.ROWS,
         *scaling.ROWS,
         *selling.ROWS,
+        *tickets.ROWS,
     ],
     key=lambda row: row.row,
 )

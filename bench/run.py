@@ -17,6 +17,7 @@ class Scale:
     tail_s: how long one lasts whose slowest answers count, and not how many there were.
     claims: of one run of the engine. seats: of a hall. events: where many are asked for.
     crowd, crowd_seats: of the sell-out. workers: process counts that are compared.
+    bookings: of an event that has many. tickets: of a zone whose last ones are looked for.
     at_once: rows measured at the same time; with more than one, no figure means anything.
     """
 
@@ -29,13 +30,15 @@ class Scale:
     crowd: int = 500
     crowd_seats: int = 5_000
     workers: tuple[int, ...] = (1, 2, 4)
+    bookings: int = 100_000
+    tickets: int = 999_992
     tail_s: int = 2
     at_once: int = 1
 
 
-SMOKE = Scale("smoke", 1, 1, 400, 2_400, 40, 20, 200, (1, 2), tail_s=1, at_once=4)
+SMOKE = Scale("smoke", 1, 1, 400, 2_400, 40, 20, 200, (1, 2), 200, 2_400, tail_s=1, at_once=4)
 QUICK = Scale("quick", 3, 1, 8_000, workers=(1, 2))
-FULL = Scale("full", 10, 3, 100_000, crowd=10_000, crowd_seats=100_000, tail_s=5)
+FULL = Scale("full", 10, 3, 100_000, crowd=10_000, crowd_seats=100_000, bookings=900_000, tail_s=5)
 
 
 CLEAR = "\r\x1b[K"

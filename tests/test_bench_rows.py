@@ -1,8 +1,9 @@
 """Rows of the benchmark measured for real, with tiny counts: their programs do what they say."""
 
 import asyncio
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +12,20 @@ import pytest
 from bench.__main__ import main
 from bench.claims import claimed
 from bench.credentials import logins
-from bench.figures import Measured, Verdict
-from bench.halls import FreshSeats, new_hall, opened, seat
+from bench.figures import Measured, Sample, Verdict
+from bench.halls import TICKETS_ZONE, FreshSeats, new_hall, new_standing, opened, seat
 from bench.http import ECHOED
+from bench.last import opening
 from bench.rows import ROWS
 from bench.run import SMOKE, NotMeasured, Progress, Run
 from bench.servers import EchoServer, redis_of, stand
+from bench.tickets import LATE, FreshTickets, reserve
 from bench.torture.run import newest
 from bench.wrk import Load, wrk
+from billetter.domain.ids import GUEST, EventId, named_user
+from billetter.domain.outcome import Opened
+from billetter.domain.ticket import Item
+from billetter.engine import Engine
 from billetter.testing import find_binaries
 from tests.processes import short_directory
 
@@ -101,6 +108,68 @@ async def test_people_log_in_while_selects_are_measured(run: Run) -> None:
     assert hashed.value
 
 
+@pytest.mark.parametrize("number", [15, 16, 17])
+async def test_tickets_are_taken_and_compared(run: Run, number: int) -> None:
+    once = replace(run, scale=replace(TINY, pairs=1))
+    found = await measured(once, number)
+    assert not [figure.fault for figure in found.figures if figure.fault]
+    assert all(figure.value and figure.value > 0 for figure in found.figures)
+    assert all(sample.per_s for runs in found.samples.values() for sample in runs)
+
+
+async def test_an_answer_without_a_ticket_is_a_fault(run: Run) -> None:
+    async with redis_of(run, "places") as (_, engine):
+        fresh = FreshTickets(engine, reserve)
+        fresh.seen(200)
+        asked = await fresh.requests(1)
+        event, users = taken_apart(asked)
+        for user in users:
+            await engine.tickets.reserve(event, named_user(user))
+        one_each = Sample(1.0, answers=len(asked))
+        assert await fresh.checked(one_each) == one_each
+        one_more = replace(one_each, answers=len(asked) + 1)
+        too_many = replace(one_each, answers=len(asked) - LATE - 1)
+        faults = [(await fresh.checked(sample)).fault for sample in (one_more, too_many)]
+    told = f"{len(asked)} tickets were taken in"
+    assert faults == [f"{told} {len(asked) + 1} answers", f"{told} {len(asked) - LATE - 1} answers"]
+
+
+def taken_apart(asked: Sequence[str]) -> tuple[EventId, list[str]]:
+    """The event and the users of some reservations."""
+    bodies = [json.loads(line.split(" ", 2)[2]) for line in asked]
+    (event,) = {body["event_id"] for body in bodies}
+    return EventId(event), [body["user_id"] for body in bodies]
+
+
+async def test_every_place_is_asked_for_by_another_user(run: Run) -> None:
+    async with redis_of(run, "users") as (_, engine):
+        event = await new_standing(engine, 80)
+        fresh = FreshTickets(engine, reserve, event)
+        fresh.seen(20)
+        found = [taken_apart(await fresh.requests(1)) for _ in range(2)]
+        users = [user for _, those in found for user in those]
+        assert {each for each, _ in found} == {event}
+        assert len(set(users)) == len(users) == 52
+        await opened_tickets(engine, event, 80)
+        with pytest.raises(NotMeasured, match="tickets were taken"):
+            await fresh.requests(1)
+
+
+async def opened_tickets(engine: Engine, event: EventId, count: int) -> None:
+    told = await engine.tickets.open(event, GUEST, [Item(TICKETS_ZONE, count)])
+    assert isinstance(told, Opened)
+
+
+async def test_a_ticket_that_cannot_be_had_is_a_fault(run: Run) -> None:
+    async with redis_of(run, "few") as (_, engine):
+        event = await new_standing(engine, 48)
+        sample = await opening(engine, event, quantity=1, bookings=1)()
+        assert sample.fault == "2 tickets were not had, or not given back"
+        sales = await engine.events.sales(event)
+        assert sales
+        assert sales.all.taken == 0
+
+
 async def test_logins_that_are_not_hashed_are_a_fault(run: Run) -> None:
     async with asyncio.timeout(60), stand(run) as at:
         sample = await logins(at.api.port, over=asyncio.Event())
@@ -123,7 +192,7 @@ def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_wrk")
 async def test_without_wrk_nothing_is_measured_and_it_says_how_to_get_it(run: Run) -> None:
-    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12, 13, 14}):
+    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12, 13, 14, 15, 16}):
         with pytest.raises(NotMeasured, match="apt-get install wrk"):
             await row.measure(run.of(row))
 
