@@ -1,11 +1,11 @@
 """The lines of events: what becomes free is handed to the first who wait."""
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 
 from billetter.domain.ids import BookingNumber, EventId
-from billetter.domain.layout import Zone
+from billetter.domain.layout import Layout, Zone
 from billetter.domain.outcome import EngineError, Outcome
 from billetter.engine import keys
 from billetter.engine.events import Events
@@ -46,9 +46,9 @@ class Lines:
         own = keys.of_event(event_id)
         for _ in range(PROMOTIONS_MAX):
             event = await self._events.get(event_id)
-            version, zones = (event.version, event.layout.zones) if event else ("", ())
+            version, seats = (event.version, tickets(event.layout)) if event else ("", "")
             answer = await self._store.run(
-                "promote_waiting", own.to_promote(first), event_id, first, version, tickets(zones)
+                "promote_waiting", own.to_promote(first), event_id, first, version, seats
             )
             match answer.outcome:
                 case Outcome.STALE_LAYOUT:
@@ -59,9 +59,10 @@ class Lines:
                     return
 
 
-def tickets(zones: Iterable[Zone]) -> str:
+@lru_cache(4_096)  # 0.1 µs instead of 1 for every zone.
+def tickets(layout: Layout) -> str:
     """All seats of an event, of which one is wanted."""
-    return ",".join(ticket(zone, 1) for zone in zones)
+    return ",".join(ticket(zone, 1) for zone in layout.zones)
 
 
 def ticket(zone: Zone, quantity: int) -> str:

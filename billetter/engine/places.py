@@ -58,7 +58,7 @@ async def line_fault(store: Store, event: Event) -> Fault | None:
         [own.event, own.taken, own.waiting, own.promote],
         event.id,
         event.version,
-        tickets(event.layout.zones),
+        tickets(event.layout),
     )
     if answer.outcome is not Outcome.INSPECTED:
         return None

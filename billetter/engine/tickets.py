@@ -113,7 +113,7 @@ class Tickets:
             event = await self._events.get(event_id)
             if event is None:
                 return await self._repeater.refuse(event_id, once, Answer(Outcome.NO_EVENT))
-            seats = tickets(event.layout.zones)
+            seats = tickets(event.layout)
             about = (user, event_id, number, event.version, int(waits), seats)
             return await self._store.change("book_place", own, own.to_book(number), once, *about)
 
