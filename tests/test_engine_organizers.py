@@ -28,7 +28,8 @@ from billetter.wire.lane import Argument, Reply
 from billetter.wire.topology import Wire
 from tests.invariants import violations
 
-ANN, BOB, ORGANIZER = UserId("a:1"), UserId("a:2"), UserId("a:3")
+ANN, BOB, ORGANIZER = UserId("a:900001"), UserId("a:900002"), UserId("a:900003")
+"""Nobody whom another test registers on the same server."""
 HOUR_MS = 3_600_000
 TERMS = Terms(hold_ms=HOUR_MS, payment_ms=HOUR_MS, seats_max=10)
 HALL, FLOOR = ZonePlan("Hall", 500, (4, 6)), ZonePlan("Floor", 300, (20,), numbered=False)

@@ -83,7 +83,7 @@ class Outcome(Enum):
     UNCOUNTED = "UNCOUNTED"
 
 
-@dataclass(slots=True)  # Frozen ones take three times as long to make.
+@dataclass(slots=True, unsafe_hash=True)  # Frozen ones take three times as long to make.
 class Answer:
     """What a script answered.
 
