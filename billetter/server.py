@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from billetter.settings import Settings
-from billetter.wire.embedded import EmbeddedError, EmbeddedRedis, find_server
+from billetter.wire.binaries import EmbeddedError, find_server
+from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.errors import WireError
 from billetter.wire.topology import ServerFacts, inspect, objection
 from billetter.worker import BACKLOG, KILL_AFTER_S, READY

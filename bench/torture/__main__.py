@@ -75,7 +75,7 @@ def _binary(path: str) -> Binary:
     found = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)", said)
     if found is None:
         raise SystemExit(f"{path} --version says {said!r}: not Redis or Valkey")
-    return Binary(path, found[1], tuple(map(int, found.groups()[1:])), "given")
+    return Binary(path, found[1], tuple(map(int, found.groups()[1:])))
 
 
 def _parser() -> argparse.ArgumentParser:
