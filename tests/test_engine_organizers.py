@@ -21,9 +21,10 @@ from billetter.domain.ids import (
     split_booking_id,
 )
 from billetter.domain.layout import Layout, ZonePlan
-from billetter.domain.outcome import Answer, Opened, Outcome, Unavailable
+from billetter.domain.outcome import Answer, Opened, Outcome, OutcomeUnknown, Unavailable
 from billetter.engine import Engine, bookings, keys
 from billetter.engine.once import Once
+from billetter.wire.errors import NotRun
 from billetter.wire.lane import Argument, Reply
 from billetter.wire.topology import Wire
 from tests.invariants import violations
@@ -263,11 +264,18 @@ async def test_payments_that_race_a_cancellation(engine: Engine, wire: Wire) -> 
     assert await violations(wire, event) == []
 
 
+class Stopped(Exception):
+    pass
+
+
 class Failing:
     """A wire that refuses one script from its nth run on."""
 
-    def __init__(self, wire: Wire, engine: Engine, script: str, runs: int) -> None:
+    def __init__(
+        self, wire: Wire, engine: Engine, script: str, runs: int, error: type[Exception]
+    ) -> None:
         self._wire = wire
+        self._error = error
         self._sha = engine.store._scripts[script].sha
         self._left = runs
 
@@ -279,17 +287,15 @@ class Failing:
         if args[:2] == ("EVALSHA", self._sha):
             self._left -= 1
             if self._left < 0:
-                raise Stopped
+                raise self._error
         return self._wire.call(*args)
 
 
-class Stopped(Exception):
-    pass
-
-
-async def cut_short(wire: Wire, engine: Engine, script: str, runs: int) -> Engine:
+async def cut_short(
+    wire: Wire, engine: Engine, script: str, runs: int, error: type[Exception] = Stopped
+) -> Engine:
     """An engine that goes down at the nth run of a script."""
-    failing = Engine(Failing(wire, engine, script, runs))
+    failing = Engine(Failing(wire, engine, script, runs, error))
     await failing.prepare()
     return failing
 
@@ -316,6 +322,39 @@ async def test_a_cancellation_cut_short_goes_on(
     sales = await engine.events.sales(event)
     assert sales is not None
     assert (sales.all.taken, sales.confirmed) == (0, 0)
+    assert await violations(wire, event) == []
+
+
+@pytest.mark.parametrize("script", ["settle_event", "refund_booking"])
+async def test_a_cancellation_that_stands_is_never_said_to_be_not_made(
+    engine: Engine, wire: Wire, script: str
+) -> None:
+    event = await make(engine)
+    await bought(engine, event, 0)
+    failing = await cut_short(wire, engine, script, 0, NotRun)
+    with pytest.raises(OutcomeUnknown):
+        await failing.organizers.cancel(event, ORGANIZER)
+    now = await engine.events.current(event)
+    assert now is not None
+    assert now.state is State.CANCELLING
+    assert await engine.organizers.cancel(event, ORGANIZER) == Answer(Outcome.CANCELLED)
+    assert await violations(wire, event) == []
+
+
+@pytest.mark.parametrize("script", ["settle_event", "count_booking"])
+async def test_an_amendment_that_stands_is_never_said_to_be_not_made(
+    engine: Engine, wire: Wire, script: str
+) -> None:
+    event = await make(engine)
+    await opened(engine, event, 0)
+    failing = await cut_short(wire, engine, script, 0, NotRun)
+    with pytest.raises(OutcomeUnknown):
+        await failing.organizers.amend(
+            event, ORGANIZER, lambda it: replace(it, terms=replace(it.terms, held_max=5))
+        )
+    now = await engine.events.current(event)
+    assert now is not None
+    assert now.terms.held_max == 5
     assert await violations(wire, event) == []
 
 

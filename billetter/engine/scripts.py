@@ -6,6 +6,7 @@ failures of the wire become the domain's errors.
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -90,6 +91,15 @@ class Script:
         await wire.call("SCRIPT", "LOAD", self.source)
 
 
+@contextmanager
+def completing() -> Iterator[None]:
+    """For what ends a change whose script has run: then no failure means "not made"."""
+    try:
+        yield
+    except Unavailable as error:
+        raise OutcomeUnknown(str(error)) from error
+
+
 class Store:
     """Runs scripts and plain commands on a wire.
 
@@ -148,11 +158,9 @@ class Store:
             raise _translated(error, reads) from error
 
     async def complete(self, *args: Argument) -> None:
-        """A command that ends a change whose script has run: then no failure means "not made"."""
-        try:
+        """A command that ends a change whose script has run."""
+        with completing():
             await self.command(*args)
-        except Unavailable as error:
-            raise OutcomeUnknown(str(error)) from error
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """All keys that match, in batches; a key may come twice."""
