@@ -24,6 +24,7 @@ from billetter.domain.outcome import Answer, Opened, Outcome
 from billetter.domain.ticket import Item, Rank, Reserved, Standing
 from billetter.engine import Engine, keys
 from billetter.engine.once import Once
+from billetter.wire.lane import Argument, Reply
 from billetter.wire.topology import Wire
 from tests.invariants import violations
 
@@ -379,6 +380,38 @@ async def test_whatever_becomes_free_is_handed_on(engine: Engine, wire: Wire, wa
     assert await in_line(engine, event, [first, second]) == [second]
     if way != "discard":
         assert await violations(wire, event) == []
+
+
+class Repeating:
+    """A wire on which each reply of one script is lost once, so that it runs twice."""
+
+    def __init__(self, wire: Wire, engine: Engine, script: str) -> None:
+        self._wire = wire
+        self._sha = engine.store._scripts[script].sha
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def call(self, *args: Argument) -> Reply:
+        if args[:2] == ("EVALSHA", self._sha):
+            await self._wire.call(*args)
+        return await self._wire.call(*args)
+
+
+async def test_what_is_refunded_is_handed_on_though_a_reply_was_lost(
+    engine: Engine, wire: Wire
+) -> None:
+    event = await make(engine, replace(BALCONY, rows=(1,)))
+    place = await engine.tickets.reserve(event, ANN)
+    assert isinstance(place, Reserved)
+    await engine.tickets.book(event, BOB)
+    repeating = Engine(Repeating(wire, engine, "refund_booking"))
+    await repeating.prepare()
+    said = await repeating.bookings.refund(place.id, ANN)
+    assert said == Answer(Outcome.REFUND_DUE, ("200",), replayed=True)
+    assert await in_line(engine, event, [BOB]) == []
+    assert await violations(wire, event) == []
 
 
 async def test_what_a_crash_left_is_handed_on_by_the_sweeper(engine: Engine, wire: Wire) -> None:

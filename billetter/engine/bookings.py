@@ -102,9 +102,9 @@ class Bookings:
         (not paid) or TOO_LATE (until when it could be done, ms).
         """
         event, number = split_booking_id(booking)
-        own = keys.of_event(event)
+        own, named = keys.of_event(event), once or Once.anew()
         answer = await self._store.change(
-            "refund_booking", own, own.to_refund(number), once, user, event, number, ""
+            "refund_booking", own, own.to_refund(number), named, user, event, number, ""
         )
         if answer.outcome is Outcome.REFUND_DUE:
             await self._lines.serve(event)
