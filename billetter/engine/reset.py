@@ -8,6 +8,7 @@ from billetter.domain.outcome import Outcome, OutcomeUnknown, Unavailable
 from billetter.engine import keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
+from billetter.engine.once import Once
 from billetter.engine.scripts import Store
 
 
@@ -60,7 +61,7 @@ class Reset:
     async def _restore(self, event: EventId, user: UserId) -> None:
         own = keys.of_event(event)
         declared = [own.event, own.chores, own.journal]
-        await self._store.run("restore_event", declared, event, user)
+        await self._store.change("restore_event", own, declared, Once.anew(), user, event)
         self._events.forget(event)
 
     async def _remove(self, event: EventId, user: UserId) -> None:

@@ -185,9 +185,9 @@ class Stage:
         keys = self._with(once, self.own.to_remove())
         return await self.run("delete_event", keys, ONCE_MS, user, self.event)
 
-    async def restore(self) -> Reply:
-        keys = [self.own.event, self.own.chores, self.own.journal]
-        reply = await self.run("restore_event", keys, self.event, BOB)
+    async def restore(self, once: str = "a") -> Reply:
+        keys = self._with(once, [self.own.event, self.own.chores, self.own.journal])
+        reply = await self.run("restore_event", keys, ONCE_MS, BOB, self.event)
         self.version = str(reply[-1])
         return reply
 

@@ -54,6 +54,7 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
     "amend_event": (nothing, lambda stage, once: stage.amend(title="B", once=once)),
     "cancel_event": (nothing, lambda stage, once: stage.cancel_event(once=once)),
     "delete_event": (nothing, lambda stage, once: stage.delete(once=once)),
+    "restore_event": (nothing, lambda stage, once: stage.restore(once=once)),
     "note_payment": (
         lambda stage: stage.open(1),
         lambda stage, once: stage.note(1, "AUTHORIZED", once=once),

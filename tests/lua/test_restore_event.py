@@ -5,7 +5,7 @@ from tests.lua.stage import BOB, Stage, entry
 
 async def test_no_event(stage: Stage) -> None:
     nowhere = stage.elsewhere()
-    assert await nowhere.unchanged(nowhere.restore()) == ["NO_EVENT"]
+    assert await nowhere.unchanged(nowhere.restore(once="")) == ["NO_EVENT"]
 
 
 async def test_what_was_amended_is_as_it_was(stage: Stage) -> None:
@@ -45,5 +45,14 @@ async def test_again_it_stays_so(stage: Stage) -> None:
     await stage.plan(seeded="1", title="A")
     await stage.amend(title="B")
     await stage.restore()
-    await stage.restore()
+    await stage.restore(once="b")
     assert (await stage.fields())["title"] == "A"
+
+
+async def test_the_same_again_leaves_alone_what_has_happened_since(stage: Stage) -> None:
+    await stage.plan(seeded="1", title="A")
+    restored = await stage.restore()
+    await stage.amend(title="B")
+    await stage.paying(1, 5)
+    again = stage.restore()
+    assert await stage.unchanged(again) == ["=RESTORED", restored[1]]
