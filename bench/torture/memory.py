@@ -7,7 +7,8 @@ from bench.torture.ledger import figures, none_of
 from bench.torture.proxy import Fault, Proxy
 from bench.torture.replies import CALM_S, NAME_TTL_MS, Played, differing, insist
 from bench.torture.run import Figure, Run, Torture, audited
-from bench.torture.steps import FORGOTTEN_AT_ONCE, STEPS, Step
+from bench.torture.steps import STEPS
+from bench.torture.steps.bed import FORGOTTEN_AT_ONCE, Step
 from bench.torture.workload import Load, engine_on, fresh, planned
 from billetter.domain.ids import UserId, split_booking_id
 from billetter.domain.outcome import Opened, Unavailable
@@ -71,8 +72,10 @@ async def _play(path: Path, server: RedisServer, engine: Engine, step: Step, nth
         proxy.commands.clear()
         proxy.arm(Fault.PASS, nth=nth, hook=lambda: limit(engine, 1))
         once = Once.named("full", str(bed.event), ttl_ms=NAME_TTL_MS)
-        played = await insist(engine, tried, step, bed, once, between=lambda: limit(engine, 0))
-        await limit(engine, 0)
+
+        played = await insist(
+            engine, tried, step, bed, once, mend=lambda: limit(engine, 0), sweeps=nth > 0
+        )
         played.commands = list(proxy.commands)
     return played
 

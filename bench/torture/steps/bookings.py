@@ -1,0 +1,145 @@
+"""Events and bookings: made, opened, claimed, paid, ended."""
+
+import asyncio
+
+from bench.torture.steps.bed import SEATS, SHORT_MS, Bed, Step, Told, plan
+from billetter.domain.ids import split_booking_id
+from billetter.domain.outcome import Outcome
+from billetter.engine import Engine, keys
+from billetter.engine.once import Once
+
+
+async def _create(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    bound = await engine.keys.bind(bed.bob, f"create-{bed.event}", "print")
+    assert bound is not None, "nobody else has this key"
+    return await engine.events.create(plan(), bed.bob, bound)
+
+
+async def _open(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.open(bed.event, bed.bob, bed.seats(5, 6), once)
+
+
+async def _open_nowhere(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    named = once or Once.anew()
+    return await engine.bookings.open(bed.event, bed.bob, bed.seats(SEATS + 7), named)
+
+
+async def _claim(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.seats.claim(bed.booking, bed.ann, bed.seats(2, 3), once)
+
+
+async def _open_lapsed(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    opened = await engine.bookings.open(bed.event, bed.bob, bed.seats(0), once)
+    await asyncio.sleep(
+        2 * SHORT_MS / 1000
+    )  # So that bob's own hold has lapsed whenever one looks.
+    return opened
+
+
+async def _release(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.seats.release(bed.seats(1)[0], bed.ann, once)
+
+
+async def _pay(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.begin_payment(bed.booking, bed.ann, once)
+
+
+async def _confirm(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.confirm(bed.booking, once)
+
+
+async def _cancel(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.cancel(bed.booking, bed.ann, once)
+
+
+async def _fail(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.fail(bed.booking, once)
+
+
+async def _note(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.note(bed.booking, "hello", once or Once.anew())
+
+
+async def note_unnamed(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """The control: a script that has to be named, without a name."""
+    event, number = split_booking_id(bed.booking)
+    own = keys.of_event(event)
+    declared = [own.booking(number), own.journal]
+    return await engine.store.change("note_payment", own, declared, None, event, number, "hello")
+
+
+async def _expire(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.expire(*split_booking_id(bed.booking))
+
+
+async def _forget(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.bookings.forget(*split_booking_id(bed.booking))
+
+
+async def _discard(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    event, number = split_booking_id(bed.booking)
+    declared = keys.of_event(event).to_discard(number)
+    told = await engine.store.run("discard_booking", declared, event, number)
+    await engine.store.command("ZREM", keys.user_bookings(bed.ann), bed.booking)
+    return told
+
+
+async def _remove(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    own = keys.of_event(bed.event)
+    told = await engine.store.run("remove_event", own.to_remove(), bed.event, bed.bob)
+    await engine.store.command("ZREM", keys.EVENTS_INDEX, bed.event)
+    return told
+
+
+STEPS = [
+    Step("create an event", "", _create, makes=True),
+    Step("open a booking with seats", "", _open),
+    Step("open with a seat that is none", "", _open_nowhere),
+    Step("open over a lapsed hold", "seats lapse", _open_lapsed, hold_ms=SHORT_MS),
+    Step("claim seats", "seats", _claim),
+    Step("release a seat", "seats", _release, frees=True),
+    Step("begin a payment", "seats", _pay),
+    Step("confirm", "seats pay", _confirm, frees=True),
+    Step("confirm late", "seats pay lapse expire", _confirm, payment_ms=SHORT_MS, frees=True),
+    Step("confirm what was cancelled", "seats pay cancel", _confirm, frees=True),
+    Step("cancel", "seats", _cancel, frees=True),
+    Step("fail", "seats pay", _fail, frees=True),
+    Step("note a payment", "seats pay", _note),
+    Step(
+        "expire a hold",
+        "seats lapse",
+        _expire,
+        hold_ms=SHORT_MS,
+        frees=True,
+        again=Outcome.KEPT,
+    ),
+    Step(
+        "expire an empty booking",
+        "lapse",
+        _expire,
+        hold_ms=SHORT_MS,
+        frees=True,
+        again=Outcome.NO_BOOKING,
+    ),
+    Step(
+        "forget a booking",
+        "seats cancel",
+        _forget,
+        frees=True,
+        again=Outcome.KEPT,
+    ),
+    Step(
+        "discard a booking",
+        "seats pay confirm",
+        _discard,
+        frees=True,
+        again=Outcome.NO_BOOKING,
+    ),
+    Step(
+        "remove an event",
+        "",
+        _remove,
+        frees=True,
+        again=Outcome.NO_EVENT,
+    ),
+]

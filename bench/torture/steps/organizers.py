@@ -1,0 +1,63 @@
+"""What those who run an event do with it.
+
+Whatever follows from a change once it stands, as to count bookings or to end them, is done before
+it is answered, or said to be left.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bench.torture.steps.bed import Act, Bed, Step, Told
+from billetter.domain.event import Event
+from billetter.engine import Engine, keys
+from billetter.engine.once import Once
+
+
+def _amend(change: Callable[[Event], Event]) -> Act:
+    async def act(engine: Engine, bed: Bed, once: Once | None) -> Told:
+        return await engine.organizers.amend(bed.event, bed.bob, change, once)
+
+    return act
+
+
+def _longer(event: Event) -> Event:
+    """With another title each time."""
+    return replace(event, details=replace(event.details, title=event.details.title + "!"))
+
+
+def _capped(event: Event) -> Event:
+    return replace(event, terms=replace(event.terms, held_max=5, bought_max=6))
+
+
+def _larger(event: Event) -> Event:
+    """With one more seat each time."""
+    zone = event.layout.zones[0]
+    return replace(event, layout=event.layout.sized(zone.number, zone.size + 1))
+
+
+async def _cancel(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.organizers.cancel(bed.event, bed.bob, once)
+
+
+async def _delete(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.organizers.delete(bed.event, bed.bob, once)
+
+
+async def _restore(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """As a reset does, which restores every seeded event of a Redis."""
+    own = keys.of_event(bed.event)
+    declared = [own.event, own.chores, own.journal]
+    return await engine.store.change(
+        "restore_event", own, declared, once or Once.anew(), bed.bob, bed.event
+    )
+
+
+STEPS = [
+    Step("amend an event", "", _amend(_longer)),
+    Step("amend an event with caps", "seats", _amend(_capped)),
+    Step("amend an event that others wait for", "seats line", _amend(_larger), seats=2),
+    Step("cancel an event", "seats pay confirm line", _cancel, seats=2),
+    Step("cancel an event with seats held", "seats", _cancel),
+    Step("delete an event", "", _delete, frees=True),
+    Step("restore an event", "seeded seats pay confirm close", _restore),
+]
