@@ -1,5 +1,6 @@
 """billetter users: real processes, on a Redis that runs and on one that does not."""
 
+import asyncio
 import io
 import json
 import os
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.torture.proxy import Command, Fault, Proxy
 from billetter import cli
+from billetter.engine import keys
 from billetter.testing import Binary, RedisServer
 from tests.processes import ROOT, Process, eventually, processes, short_directory
 
@@ -81,6 +84,24 @@ def test_from_the_first_account_to_the_last(there: list[str]) -> None:
     erased = "Account 2 is erased; its bookings stay under a:2.\n"
     assert users("erase", "bob@example.org", *there) == (0, erased, "")
     assert listed(there) == [(1, "ann@example.org", "admin")]
+
+
+async def test_what_was_erased_is_not_denied_as_the_reply_was_lost(
+    there: list[str], files: Path
+) -> None:
+    add(there, "ann")
+
+    def erases(command: Command) -> bool:
+        """EVAL, as nobody has loaded the script before."""
+        return command[0] == b"EVAL" and keys.EMAILS.encode() in command
+
+    async with Proxy(files / "proxy.sock", Path(there[1].removeprefix("unix://"))) as proxy:
+        trap = proxy.arm(Fault.DROP_REPLY, erases)
+        through = ["--redis-url", proxy.url]
+        told = await asyncio.to_thread(users, "erase", "ann@example.org", *through)
+    assert trap.sprung == 1
+    assert told == (0, "Account 1 is erased; its bookings stay under a:1.\n", "")
+    assert listed(there) == []
 
 
 def test_a_list_for_people(there: list[str]) -> None:
