@@ -1,6 +1,6 @@
-"""The power fails, and the log of commands is torn.
+"""The power fails.
 
-A kill alone proves little of either: what Redis wrote is in the page cache, which outlives it.
+A kill alone proves little of that: what Redis wrote is in the page cache, which outlives it.
 """
 
 import asyncio
@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bench.torture.ledger import Log, Verdict, bookings_of, none_of, verify
-from bench.torture.proxy import taken, words
+from bench.torture.ledger import Log, Verdict, none_of, verify
 from bench.torture.run import Figure, Run, Torture, audited
 from bench.torture.workload import Load, engine_on, fresh, planned
-from billetter.domain.booking import Status
-from billetter.domain.ids import EventId
 from billetter.testing import RedisServer
 
 CUTS_QUICK, CUTS_FULL = 3, 30
@@ -27,16 +24,6 @@ CHANGES_BEFORE = 150
 CHANGES_AFTER = 20
 EVERYSEC_S = 2.5
 END_S_MAX = 30.0
-TEARS_QUICK, TEARS_FULL = 24, 400
-CONTROL_TEARS = 12
-AT_ONCE = 18
-"""Servers started at once."""
-TORN_CHANGES = 150
-TAIL = 12_000
-"""Bytes at the end of the AOF in which it is torn: some twenty scripts."""
-BRACKETS = (b"MULTI", b"EXEC")
-INDEX_ENTRY = "is not in its user's list"
-"""What the audit says of a booking whose index entry, a command of its own, was torn off."""
 
 _CALL = re.compile(
     r"(\d+) +(write|fsync|fdatasync)\(\d+<([^>]*)>.*?(?:= (-?\d+).*|<unfinished \.+>)$"
@@ -201,97 +188,4 @@ def _why_not(run: Run) -> str:
     return ""
 
 
-def commands_of(aof: bytes) -> list[bytes]:
-    """The commands of an AOF, as they are written there."""
-    return list(taken(bytearray(aof)))
-
-
-def unbracketed(aof: bytes) -> bytes:
-    """The same without what makes the commands of a script one."""
-    return b"".join(raw for raw in commands_of(aof) if words(raw)[0].upper() not in BRACKETS)
-
-
-async def torn_aof(run: Run) -> list[Figure]:
-    """Row 5: the AOF ends anywhere inside its last scripts; Redis starts and none is half there."""
-    directory = fresh(run, "whole")
-    with RedisServer(run.binary, directory, appendonly=True) as server:
-        async with engine_on(server.url) as engine:
-            load = Load(engine, event := await planned(engine), run.random, buyers=8)
-            task = asyncio.create_task(load())
-            await load.progress(TORN_CHANGES)
-            load.stop()
-            await task
-    whole = aof_of(directory).read_bytes()
-    places = _places(run, whole, run.many(TEARS_QUICK, TEARS_FULL))
-    torn = await _torn(run, "torn", event, [whole[:place] for place in places])
-    loose = unbracketed(whole)
-    places = _places(run, loose, CONTROL_TEARS)
-    control = await _torn(run, "loose", event, [loose[:place] for place in places])
-    seen = sum(1 for each in control if each.half)
-    return [
-        Figure("tears", f"{len(torn)}, in the last {TAIL} of {len(whole)} bytes"),
-        none_of("starts that failed", [each.refused for each in torn if each.refused]),
-        none_of("half-applied scripts", [half for each in torn for half in each.half]),
-        Figure("index entries the audit mended", str(sum(each.mended for each in torn))),
-        Figure(
-            "control, brackets removed: tears seen", f"{seen} of {len(control)}", "> 0", seen > 0
-        ),
-    ]
-
-
-def _places(run: Run, aof: bytes, count: int) -> list[int]:
-    """Where to tear: half of them between two commands, where a bracket is open or not."""
-    ends, end = [], 0
-    for raw in commands_of(aof):
-        end += len(raw)
-        ends.append(end)
-    ends = [each for each in ends[:-1] if each > len(aof) - TAIL]
-    anywhere = range(len(aof) - TAIL, len(aof))
-    places = run.random.sample(ends, min(len(ends), count // 2))
-    return places + run.random.sample(anywhere, min(len(anywhere), count - len(places)))
-
-
-@dataclass(frozen=True, slots=True)
-class Torn:
-    """What became of one torn AOF. half: signs of a script that is there in part."""
-
-    refused: str = ""
-    half: tuple[str, ...] = ()
-    mended: int = 0
-
-
-async def _torn(run: Run, name: str, event: EventId, files: list[bytes]) -> list[Torn]:
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def one(number: int, content: bytes) -> Torn:
-        async with limit:
-            directory = run.directory / f"{name}{number}"
-            shutil.copytree(run.directory / "whole", directory)
-            aof_of(directory).write_bytes(content)
-            try:
-                return await _started(run, directory, event)
-            finally:
-                shutil.rmtree(directory)
-
-    return await asyncio.gather(*(one(*each) for each in enumerate(files)))
-
-
-async def _started(run: Run, directory: Path, event: EventId) -> Torn:
-    server = RedisServer(run.binary, directory, appendonly=True)
-    try:
-        await asyncio.to_thread(server.start)
-    except RuntimeError as error:
-        return Torn(refused=str(error))
-    try:
-        async with engine_on(server.url) as engine:
-            report = await engine.audit.run(repair=True)
-            found = await bookings_of(engine, event)
-    finally:
-        await asyncio.to_thread(server.stop)
-    broken = [each.what for each in report.violations if INDEX_ENTRY not in each.what]
-    lapsed = [each for each in found.values() if each.status is Status.EXPIRED]
-    broken += [f"booking {each.id} has no hold" for each in lapsed]
-    return Torn(half=tuple(broken), mended=len(report.violations) - len(broken) + len(lapsed))
-
-
-TORTURES = [Torture(4, "power loss", power_lost), Torture(5, "torn AOF", torn_aof)]
+TORTURES = [Torture(4, "power loss", power_lost)]

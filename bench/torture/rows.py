@@ -13,6 +13,7 @@ from bench.torture import (
     replies,
     restarts,
     sweep,
+    torn,
 )
 from bench.torture.run import Torture
 
@@ -28,6 +29,7 @@ TORTURES: list[Torture] = sorted(
         *kills.TORTURES,
         *memory.TORTURES,
         *power.TORTURES,
+        *torn.TORTURES,
         *replies.TORTURES,
         *mutation.TORTURES,
     ],
