@@ -44,6 +44,7 @@ def names() -> list[str]:
     return sorted(name.removesuffix(".lua") for name in entries if name.endswith(".lua"))
 
 
+@cache
 def expanded(name: str) -> str:
     """The text of a script with every include put in once, before its first use."""
     return "".join(_expand(name, set(), ()))
