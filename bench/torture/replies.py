@@ -22,7 +22,7 @@ from billetter.testing import RedisServer
 from billetter.wire.errors import WireError
 from billetter.wire.topology import open_wire
 
-AT_ONCE = 12
+AT_ONCE = 20
 REPEATS_MAX = 5
 CALM_S, HASTY_S = 10.0, 0.5
 """Deadlines of lanes: where it must not pass, and where it is waited for."""
