@@ -15,7 +15,7 @@ from billetter.engine.events import Events
 from billetter.engine.lines import Lines
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
-from billetter.engine.scripts import Store, completing
+from billetter.engine.scripts import Completing, Store
 
 COUNTED_MAX = 500
 """Bookings counted at once."""
@@ -60,7 +60,7 @@ class Organizers:
         answer = await self._repeater.final(event_id, attempt)
         if answer.outcome is Outcome.AMENDED:
             self._events.forget(event_id)
-            with completing():
+            with Completing():
                 await self.settle(event_id)
             await self._lines.serve(event_id)
         return answer
@@ -78,7 +78,7 @@ class Organizers:
         answer = await self._store.change("cancel_event", own, declared, once, user or "", event_id)
         self._events.forget(event_id)
         if answer.outcome is Outcome.CANCELLING:
-            with completing():
+            with Completing():
                 settled = await self.settle(event_id)
             return Answer(Outcome.CANCELLED) if _is_over(settled) else answer
         return answer

@@ -6,7 +6,6 @@ failures of the wire become the domain's errors.
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -92,13 +91,16 @@ class Script:
         await wire.call("SCRIPT", "LOAD", self.source)
 
 
-@contextmanager
-def completing() -> Iterator[None]:
+class Completing:
     """For what ends a change whose script has run: then no failure means "not made"."""
-    try:
-        yield
-    except Unavailable as error:
-        raise OutcomeUnknown(str(error)) from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Unavailable):
+            raise OutcomeUnknown(str(error)) from error
 
 
 class Store:
@@ -160,7 +162,7 @@ class Store:
 
     async def complete(self, *args: Argument) -> None:
         """A command that ends a change whose script has run."""
-        with completing():
+        with Completing():
             await self.command(*args)
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
