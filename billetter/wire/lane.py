@@ -48,6 +48,7 @@ class _Call:
     def fail(self, why: str) -> None:
         if not self.future.done():
             self.future.set_exception(ReplyLost(why) if self.sends else NotRun(why))
+            self.future.exception()  # Or asyncio would log it where nobody waits any more.
 
 
 class _Link(asyncio.Protocol):
@@ -148,8 +149,7 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._link: _Link | None = None
         self._up = asyncio.Event()
-        self._lost_at = -math.inf
-        self._reason = "not started"
+        self._lost_at, self._reason = -math.inf, "not started"
         self._waiting: deque[_Call] = deque()
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None

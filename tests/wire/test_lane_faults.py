@@ -1,6 +1,7 @@
 """What a lane does when the other side cuts, answers nonsense or is not ready: on a stub server."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -174,6 +175,25 @@ async def test_a_server_that_speaks_first_is_heard() -> None:
     with pytest.raises(NotRun, match="max number of clients"):
         await lane.start()
     await lane.close()
+
+
+async def test_a_greeting_that_nobody_waits_for_any_more_is_no_error() -> None:
+    """asyncio logs failures that nobody has looked at."""
+    logged: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        link = protocol_factory()
+        link.connection_made(Cable())
+        link.connection_lost(None)
+        await asyncio.Event().wait()
+
+    lane = Lane(connect, deadline_s=0.05)
+    with pytest.raises(NotRun):
+        await lane.start()
+    await lane.close()
+    gc.collect()
+    assert logged == []
 
 
 async def test_nothing_is_sent_into_a_connection_that_is_closing() -> None:
