@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from bench.torture.hall import TAKEN_UNASKED, apart, engine_on, new_event, seat
-from bench.torture.run import Figure, Run, Torture, audited
+from bench.torture.run import Figure, Run, Torture, audited, none_of
 from billetter.domain.booking import SeatStatus, Status
 from billetter.domain.ids import BookingId, EventId, SeatId, UserId, split_booking_id
 from billetter.domain.outcome import AwaitingPayment, Opened, Outcome, Unavailable
@@ -65,8 +65,8 @@ async def contention(run: Run) -> list[Figure]:
             Figure("processes, workers of each", f"{PROCESSES}, {WORKERS}"),
             *(Figure(f"answered {each.value}", f"{n:,}") for each, n in told.outcomes.items()),
             Figure("answered unavailable: changing hands", f"{told.unavailable:,}"),
-            _zero("double sales", twice_sold(told)),
-            _zero("acknowledged sales that Billetter denies", await _denied(redis.url, told)),
+            none_of("double sales", twice_sold(told)),
+            none_of("acknowledged sales that Billetter denies", await _denied(redis.url, told)),
             await audited(redis.url),
         ]
     return [*figures, await _control(run)]
@@ -86,11 +86,6 @@ async def _control(run: Run) -> Figure:
         audit = await audited(redis.url)
     value = f"{caught} double sales found, audit {'blind' if audit.ok else 'finds them'}"
     return Figure("control: no guard", value, "found", caught > 0 and not audit.ok)
-
-
-def _zero(name: str, found: Sequence[object]) -> Figure:
-    shown = f": {', '.join(map(str, found[:3]))}" if found else ""
-    return Figure(name, f"{len(found)}{shown}", "0", not found)
 
 
 async def _fight(url: str, seed: int, operations: int, *, sabotaged: bool) -> Told:

@@ -7,7 +7,7 @@ untrue; a booking found in another state than those has lost a change that was a
 import asyncio
 from dataclasses import dataclass, field
 
-from bench.torture.run import Figure
+from bench.torture.run import Figure, none_of
 from billetter.domain.booking import Booking, Status
 from billetter.domain.ids import (
     BookingId,
@@ -23,7 +23,6 @@ from billetter.engine import Engine, keys
 SEATS_MAX = 8
 """Seats of one booking."""
 READ_MAX = 500
-SHOWN_MAX = 3
 
 Seats = frozenset[int]
 Told = Answer | AwaitingPayment | Opened
@@ -172,12 +171,6 @@ async def figures(engine: Engine, log: Log) -> list[Figure]:
             f"{log.unavailable} / {log.unknown} / {log.unsettled}",
         ),
     ]
-
-
-def none_of(name: str, found: list[str]) -> Figure:
-    """A figure that must be 0; the first of those found are shown."""
-    shown = "".join(f"; {each}" for each in found[:SHOWN_MAX])
-    return Figure(name, f"{len(found)}{shown}", "0", not found)
 
 
 async def bookings_of(engine: Engine, event: EventId) -> dict[BookingId, Booking]:

@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from bench.torture.ledger import figures, none_of
+from bench.torture.ledger import figures
 from bench.torture.proxy import Fault, Proxy
 from bench.torture.replies import CALM_S, NAME_TTL_MS, Played, differing, insist
-from bench.torture.run import Figure, Run, Torture, audited
+from bench.torture.run import Figure, Run, Torture, audited, none_of
 from bench.torture.steps import STEPS
 from bench.torture.steps.bed import FORGOTTEN_AT_ONCE, Step
 from bench.torture.workload import Load, engine_on, fresh, planned

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bench.torture.ledger import Log, Verdict, none_of, verify
-from bench.torture.run import Figure, Run, Torture, audited
+from bench.torture.ledger import Log, Verdict, verify
+from bench.torture.run import Figure, Run, Torture, audited, none_of
 from bench.torture.workload import Load, engine_on, fresh, planned
 from billetter.testing import RedisServer
 

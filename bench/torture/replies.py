@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from bench.torture.ledger import figures, none_of
+from bench.torture.ledger import figures
 from bench.torture.proxy import Fault, Proxy
-from bench.torture.run import Figure, Run, Torture, audited
+from bench.torture.run import Figure, Run, Torture, audited, none_of
 from bench.torture.steps import STEPS
 from bench.torture.steps.bed import FORGOTTEN_AT_ONCE, Bed, Step, Told
 from bench.torture.steps.bookings import note_unnamed

@@ -1,6 +1,6 @@
 """What every torture gets, and what it gives back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -8,6 +8,8 @@ from random import Random
 from billetter.engine import Engine
 from billetter.testing import Binary, find_binaries
 from billetter.wire.topology import open_wire
+
+SHOWN_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ def newest() -> Binary:
     if not binaries:
         raise SystemExit("No redis-server here: install one, or see --help how to name one.")
     return max(binaries, key=lambda binary: binary.version)
+
+
+def none_of(name: str, found: Sequence[object]) -> Figure:
+    """A figure that must be 0; the first of those found are shown."""
+    shown = "".join(f"; {each}" for each in found[:SHOWN_MAX])
+    return Figure(name, f"{len(found)}{shown}", "0", not found)
 
 
 async def audited(redis_url: str) -> Figure:
