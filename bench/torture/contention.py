@@ -1,6 +1,6 @@
-"""Row 1: many workers of several processes fight over a few seats; no seat is sold twice.
+"""Row 1: many workers of several processes fight over a few seats, tickets and places in lines.
 
-Whether one was is judged from what the workers were told, by nothing that Billetter keeps.
+What must not be is judged from what the workers were told, by nothing that Billetter keeps.
 """
 
 import asyncio
@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
+from bench.torture.crashes import crashes
 from bench.torture.hall import TAKEN_UNASKED, apart, engine_on, new_event, seat
 from bench.torture.run import Figure, Run, Torture, audited, none_of
+from bench.torture.rush import rush
 from billetter.domain.booking import SeatStatus, Status
 from billetter.domain.ids import BookingId, EventId, SeatId, UserId, split_booking_id
 from billetter.domain.outcome import AwaitingPayment, Opened, Outcome, Unavailable
@@ -55,13 +57,19 @@ class Told:
 
 
 async def contention(run: Run) -> list[Figure]:
+    """Half of the operations are about seats, half about tickets without numbers."""
     wanted = int(os.environ.get(OPERATIONS, 0)) or run.many(100_000, 1_000_000)
+    seats = await _seats(run, wanted // 2)
+    return [*seats, *await rush(run, wanted - wanted // 2), *await crashes(run)]
+
+
+async def _seats(run: Run, wanted: int) -> list[Figure]:
     with RedisServer(run.binary, run.directory) as redis:
         began = time.monotonic()
         told = await _fight(redis.url, run.seed, wanted, sabotaged=False)
         rate = told.operations / (time.monotonic() - began)
         figures = [
-            Figure("operations", f"{told.operations:,} ({rate:,.0f} a second)"),
+            Figure("seats: operations", f"{told.operations:,} ({rate:,.0f} a second)"),
             Figure("processes, workers of each", f"{PROCESSES}, {WORKERS}"),
             *(Figure(f"answered {each.value}", f"{n:,}") for each, n in told.outcomes.items()),
             Figure("answered unavailable: changing hands", f"{told.unavailable:,}"),
@@ -229,4 +237,4 @@ async def _denied(url: str, told: Told) -> list[BookingId]:
     return denied
 
 
-TORTURES = [Torture(1, "many workers fight over few seats", contention)]
+TORTURES = [Torture(1, "many workers fight over few seats, tickets and lines, and die", contention)]

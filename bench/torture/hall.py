@@ -55,17 +55,30 @@ async def new_event(
     engine: Engine, seats: int, *, hold_ms: int = HOLD_MS, payment_ms: int = HOLD_MS
 ) -> EventId:
     """An event of one zone, in which a booking may have any number of seats."""
-    plan = EventPlan(
-        Details("Torture"),
-        Terms(hold_ms, payment_ms, seats),
-        Layout.plan([ZonePlan("Hall", 1_000, (seats,))]),
+    return await _made(
+        engine, Terms(hold_ms, payment_ms, seats), [ZonePlan("Hall", 1_000, (seats,))]
     )
+
+
+async def new_sale(
+    engine: Engine, tickets: Sequence[int], *, hold_ms: int = HOLD_MS, payment_ms: int = HOLD_MS
+) -> EventId:
+    """An event that has so many tickets without numbers in each zone."""
+    zones = [ZonePlan("Floor", 1_000, (size,), numbered=False) for size in tickets]
+    return await _made(engine, Terms(hold_ms, payment_ms, sum(tickets)), zones)
+
+
+async def _made(engine: Engine, terms: Terms, zones: Sequence[ZonePlan]) -> EventId:
+    plan = EventPlan(Details("Torture"), terms, Layout.plan(zones))
     return (await engine.events.create(plan, ORGANIZER)).id
 
 
 def apart(run: Run, name: str) -> Path:
     """A directory beside those of the run's other servers."""
-    directory = run.directory / name
+    return empty(run.directory / name)
+
+
+def empty(directory: Path) -> Path:
     directory.mkdir()
     return directory
 
