@@ -118,11 +118,19 @@ class Tickets:
             return await self._store.change("book_place", own, own.to_book(number), once, *about)
 
         answer = await self._repeater.numbered(event_id, once, attempt)
+        if answer.outcome is Outcome.ALREADY_BOOKED:
+            await self._relist(event_id, user)
         if answer.outcome not in _RANKS:
             return answer
         standing = _standing(event_id, user, answer)
         await self._opener.enlist(user, standing.id, standing.created_ms)
         return standing
+
+    async def _relist(self, event: EventId, user: UserId) -> None:
+        """Whoever gave the user their place may have died before it was listed."""
+        standing = await self.standing(event, user)
+        if standing:
+            await self._opener.enlist(user, standing.id, standing.created_ms)
 
     async def _number(self, event_id: EventId, user: UserId) -> BookingNumber:
         """The booking of the user's one place, past ones included; 0: there is none."""
