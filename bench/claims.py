@@ -27,7 +27,8 @@ from billetter.domain.ids import (
 from billetter.domain.outcome import Outcome
 from billetter.engine import Engine, keys
 from billetter.testing import RedisServer
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire, open_wire
 
 IN_FLIGHT = 800

@@ -30,7 +30,8 @@ from billetter.engine import Engine, Retention, events, keys, sweeper
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
 from billetter.wire.errors import NotRun
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire, open_wire
 from tests.conftest import FAKE
 from tests.invariants import Journal, violations

@@ -12,7 +12,8 @@ from billetter.domain.policy import Allowance, By, Group, Policy
 from billetter.engine import Engine
 from billetter.engine.limits import scarcest
 from billetter.wire.errors import NotRun, ReplyLost, WireError
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire
 
 SLOW = Policy(Group.WRITE, 3, 3_600, By.IP)

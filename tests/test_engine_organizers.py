@@ -25,7 +25,8 @@ from billetter.domain.outcome import Answer, Opened, Outcome, OutcomeUnknown, Un
 from billetter.engine import Engine, bookings, keys
 from billetter.engine.once import Once
 from billetter.wire.errors import NotRun
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire
 from tests.invariants import violations
 

@@ -24,7 +24,8 @@ from billetter.domain.outcome import Answer, Opened, Outcome
 from billetter.domain.ticket import Item, Rank, Reserved, Standing
 from billetter.engine import Engine, keys
 from billetter.engine.once import Once
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire
 from tests.invariants import violations
 

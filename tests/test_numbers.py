@@ -12,7 +12,8 @@ from billetter.domain.outcome import Answer, Outcome, OutcomeUnknown, Unavailabl
 from billetter.engine import Engine, keys, numbers
 from billetter.engine.numbers import Drawn, Numbers
 from billetter.wire.errors import NotRun, ReplyLost, WireError
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire
 
 NOWHERE = EventId(888_888_888)

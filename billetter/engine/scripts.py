@@ -17,7 +17,8 @@ from billetter.domain.outcome import Answer, EngineError, Outcome, OutcomeUnknow
 from billetter.engine.keys import EventKeys
 from billetter.engine.once import Once
 from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire
 
 SCAN_COUNT = 500

@@ -9,7 +9,8 @@ import redis
 from redis.asyncio.connection import AbstractConnection
 
 from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError, refusal
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 
 FAKE_VERSION = (7, 0)
 

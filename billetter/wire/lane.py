@@ -14,14 +14,14 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import hiredis
 
-from billetter.wire.errors import NotRun, ReplyLost, WireError, refusal
+from billetter.wire.errors import NotRun
+from billetter.wire.link import Call, Link, Reply
 
 Argument: TypeAlias = str | bytes | int
-Reply: TypeAlias = bytes | int | list["Reply"] | None
 Connect: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 
 SENDS_MAX = 2
@@ -31,96 +31,6 @@ LOOK_S = 0.05  # Between two looks at a connection that is late.
 
 # The stub of hiredis asks for a tuple of one.
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
-_INCOMPLETE = object()
-
-
-class _Call:
-    __slots__ = ("deadline", "future", "packed", "sends")
-
-    def __init__(
-        self, future: asyncio.Future[Reply], packed: bytes, deadline: float, sends: int = 0
-    ) -> None:
-        self.future = future
-        self.packed = packed
-        self.deadline = deadline
-        self.sends = sends
-
-    def fail(self, why: str) -> None:
-        if not self.future.done():
-            self.future.set_exception(ReplyLost(why) if self.sends else NotRun(why))
-            self.future.exception()  # Or asyncio would log it where nobody waits any more.
-
-
-class _Link(asyncio.Protocol):
-    """One connection of a lane, from its opening to its loss; `greeting` is what it sends first."""
-
-    def __init__(self, lane: "Lane", greeting: Sequence[_Call]) -> None:
-        self.sent: deque[_Call] = deque()
-        self.closed = asyncio.Event()
-        self.heard_at, self.looked = -math.inf, False
-        self._greeting = greeting
-        self._lane = lane
-        self._paused = False
-        self._reader = hiredis.Reader(replyError=refusal, notEnoughData=_INCOMPLETE)
-        self._transport: asyncio.Transport | None = None
-
-    @property
-    def writable(self) -> bool:
-        transport = self._transport
-        return not (self._paused or transport is None or transport.is_closing())
-
-    def send(self, calls: Sequence[_Call]) -> None:
-        if self._transport is not None:
-            for call in calls:
-                call.sends += 1
-            self.sent.extend(calls)
-            self._transport.write(b"".join([call.packed for call in calls]))
-
-    def drop(self) -> None:
-        """Give the connection up now; its calls go back to the lane."""
-        if self._transport is not None:
-            self._transport.abort()
-        self._lane._lost(self)
-
-    async def close(self) -> None:
-        """Give the connection up and wait until its socket is closed."""
-        self.drop()
-        if self._transport is not None:
-            await self.closed.wait()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not asserted: uvloop's transports do not descend from asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
-        # At once: a server with too many clients says so, and hangs up, without being asked.
-        self.send(self._greeting)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed.set()
-        self._lane._lost(self)
-
-    def pause_writing(self) -> None:
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        self._lane._flush()
-
-    def data_received(self, data: bytes) -> None:
-        self.heard_at, self.looked = self._lane._loop.time(), False
-        gets, next_call = self._reader.gets, self.sent.popleft
-        try:
-            self._reader.feed(data)
-            while (reply := gets()) is not _INCOMPLETE:
-                future = next_call().future
-                if future.done():
-                    continue  # Its caller has gone away; the reply had to be taken all the same.
-                if isinstance(reply, WireError):
-                    future.set_exception(reply)
-                else:
-                    future.set_result(reply)
-        except (hiredis.HiredisError, IndexError):
-            # Not RESP, or a reply nobody asked for: nothing more that comes can be trusted.
-            self.drop()
 
 
 class Lane:
@@ -147,10 +57,10 @@ class Lane:
         self._in_flight_max = in_flight_max
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._up = asyncio.Event()
         self._lost_at, self._reason = -math.inf, "not started"
-        self._waiting: deque[_Call] = deque()
+        self._waiting: deque[Call] = deque()
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -207,16 +117,16 @@ class Lane:
         if under_way >= self._in_flight_max:
             raise NotRun(f"{under_way} calls are under way already")
         deadline = self._loop.time() + self._deadline_s
-        call = _Call(self._loop.create_future(), _pack(args), deadline)
+        call = Call(self._loop.create_future(), _pack(args), deadline)
         self._waiting.append(call)
         if not self._flush_due:
             self._flush_due = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._expire)
         return call.future
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         self._flush_due = False
         link = self._link
         if link is not None and link.writable and self._waiting:
@@ -234,7 +144,7 @@ class Lane:
         self._timer = None
         now, link = self._loop.time(), self._link
         if link is not None:
-            self._flush()
+            self.flush()
             deadline = link.sent[0].deadline if link.sent else math.inf
             if max(deadline, min(link.heard_at, deadline) + self._deadline_s) <= now:
                 if link.looked:
@@ -247,7 +157,7 @@ class Lane:
         if oldest:
             self._timer = self._loop.call_at(max(oldest[0].deadline, now + LOOK_S), self._expire)
 
-    def _lost(self, link: _Link) -> None:
+    def lost(self, link: Link) -> None:
         """Take back what was sent over `link`; harmless when that was done before."""
         if link is self._link:
             self._link = None
@@ -274,13 +184,13 @@ class Lane:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
 
-    async def _open(self) -> _Link:
+    async def _open(self) -> Link:
         # As if sent once already: on another connection they would be out of place.
         greeting = [
-            _Call(self._loop.create_future(), packed, math.inf, sends=SENDS_MAX - 1)
+            Call(self._loop.create_future(), packed, math.inf, sends=SENDS_MAX - 1)
             for packed in self._handshake
         ]
-        link = _Link(self, greeting)
+        link = Link(self, greeting)
         try:
             async with asyncio.timeout(self._deadline_s):
                 await self._connect(lambda: link)
@@ -290,11 +200,11 @@ class Lane:
             raise
         return link
 
-    async def _use(self, link: _Link) -> None:
+    async def _use(self, link: Link) -> None:
         """Let calls travel over `link` until it is lost."""
         self._link = link
         self._reason = "the connection was lost"
         self._up.set()
-        self._flush()
+        self.flush()
         await link.closed.wait()
-        self._lost(link)  # It may have gone before it was in use.
+        self.lost(link)  # It may have gone before it was in use.

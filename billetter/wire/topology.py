@@ -18,7 +18,8 @@ from redis.asyncio.connection import SSLConnection, parse_url
 
 from billetter.wire.errors import Rejected
 from billetter.wire.fake import FAKE_VERSION, FakeLane
-from billetter.wire.lane import Argument, Connect, Lane, Reply
+from billetter.wire.lane import Argument, Connect, Lane
+from billetter.wire.link import Reply
 
 OLDEST = (6, 2)
 SEND_BYTES = 4 * 2**20

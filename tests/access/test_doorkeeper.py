@@ -20,7 +20,8 @@ from billetter.domain.account import Account, Role
 from billetter.domain.ids import GUEST
 from billetter.domain.outcome import Outcome, Unavailable
 from billetter.wire.errors import NotRun
-from billetter.wire.lane import Argument, Reply
+from billetter.wire.lane import Argument
+from billetter.wire.link import Reply
 from billetter.wire.topology import Wire
 from tests.access.conftest import LIFETIME_S, PASSWORD, SECRET, House
 
