@@ -91,10 +91,10 @@ async def _cancel_calls(
 
 
 def _forget_when_cancelled(lane: Lane, future: "asyncio.Future[Any]") -> None:
-    call = lane._waiting[-1]
+    link = lane._link
+    call = lane._waiting[-1] if lane._waiting or link is None else link.sent[-1]
 
     def forget(done: "asyncio.Future[Any]") -> None:
-        link = lane._link
         if done.cancelled() and link is not None and call in link.sent:
             link.sent.remove(call)
 

@@ -1,7 +1,7 @@
 """One connection to Redis that carries all calls of a process.
 
-Calls made in the same turn of the event loop leave in one write; Redis answers in order, so replies
-are matched by position. Sentences a lane keeps, whatever happens to the connection:
+Calls made in the same turn of the event loop leave in a few writes; Redis answers in order, so
+replies are matched by position. Sentences a lane keeps, whatever happens to the connection:
 
 - A call ends within its deadline, within twice that while Redis goes on answering others, and at
   most `in_flight_max` are under way.
@@ -27,6 +27,11 @@ Connect: TypeAlias = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object
 SENDS_MAX = 2
 PAUSE_S_MIN = 0.010
 PAUSE_S_MAX = 0.250
+WRITE_CALLS = 16
+"""Calls that do not wait for the end of the loop's turn, so that Redis works while others are made.
+
+With 64 clients a tenth more selects and bookings a second than in one write for each turn.
+"""
 LOOK_S = 0.05  # Between two looks at a connection that is late.
 
 # The stub of hiredis asks for a tuple of one.
@@ -122,6 +127,8 @@ class Lane:
         if not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self.flush)
+        elif len(self._waiting) >= WRITE_CALLS:
+            self.flush()
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._expire)
         return call.future

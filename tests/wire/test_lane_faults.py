@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from billetter.wire.errors import NotRun, ReplyLost
-from billetter.wire.lane import Lane
+from billetter.wire.lane import WRITE_CALLS, Lane
 from billetter.wire.topology import Wire, open_wire
 from tests.wire.stub import CUT, Answer, StubServer, until
 
@@ -215,6 +215,30 @@ async def test_nothing_is_sent_into_a_connection_that_is_closing() -> None:
     with pytest.raises(NotRun):
         await call
     assert cable.written == [b"*1\r\n$4\r\nPING\r\n"]
+
+
+async def test_many_calls_do_not_wait_for_the_end_of_the_turn() -> None:
+    cable = Cable()
+    links: list[asyncio.Protocol] = []
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        links.append(protocol_factory())
+        links[0].connection_made(cable)
+        links[0].data_received(b"+PONG\r\n")
+
+    lane = Lane(connect)
+    await lane.start()
+    cable.written.clear()
+    calls = [lane.call("GET", number) for number in range(WRITE_CALLS - 1)]
+    assert cable.written == []
+    calls += [lane.call("GET", number) for number in range(WRITE_CALLS - 1, WRITE_CALLS + 2)]
+    assert [written.count(b"GET") for written in cable.written] == [WRITE_CALLS]
+    await asyncio.sleep(0)
+    assert [written.count(b"GET") for written in cable.written] == [WRITE_CALLS, 2]
+    links[0].data_received(b"$1\r\nx\r\n" * len(calls))
+    assert await asyncio.gather(*calls) == [b"x"] * (WRITE_CALLS + 2)
+    links[0].connection_lost(None)
+    await lane.close()
 
 
 async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
