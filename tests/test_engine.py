@@ -1,7 +1,9 @@
 """The engine where a sequence of single calls does not reach: many at once, repairs, upkeep."""
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -24,12 +26,19 @@ from billetter.domain.ids import (
     split_booking_id,
 )
 from billetter.domain.layout import Layout, ZonePlan
-from billetter.domain.outcome import Answer, EngineError, Opened, Outcome, Unavailable
+from billetter.domain.outcome import (
+    Answer,
+    EngineError,
+    Opened,
+    Outcome,
+    OutcomeUnknown,
+    Unavailable,
+)
 from billetter.domain.search import Search
 from billetter.engine import Engine, Retention, events, keys, sweeper
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
-from billetter.wire.errors import NotRun
+from billetter.wire.errors import NotRun, ReplyLost
 from billetter.wire.lane import Argument
 from billetter.wire.link import Reply
 from billetter.wire.topology import Wire, open_wire
@@ -76,6 +85,25 @@ class Absent(Meddler):
             self._refusals -= 1
             raise NotRun("not connected")
         return super().call(*args)
+
+
+class Dying(Meddler):
+    """A wire whose process dies as its last script has run: neither is its reply seen."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire, "PING")
+        self.scripts_left = math.inf
+
+    def call(self, *args: Argument) -> Awaitable[Reply]:
+        if not self.scripts_left:
+            raise NotRun("dead")
+        if args[0] == "EVALSHA":
+            self.scripts_left -= 1
+        return self._last(*args) if not self.scripts_left else self._wire.call(*args)
+
+    async def _last(self, *args: Argument) -> Reply:
+        await self._wire.call(*args)
+        raise ReplyLost("dead")
 
 
 @pytest.fixture
@@ -607,9 +635,69 @@ async def test_bookings_that_vanished_leave_the_list(apart: Wire) -> None:
     made = [await opened(engine, event) for _ in range(4)]
     gone = [BookingId(made[-1] + extra) for extra in (1, 2, 3)]
     for nth, booking in enumerate(gone):
-        await apart.call("ZADD", keys.user_bookings(ANN), 10**14 + nth, booking)
-    listed, total = await engine.bookings.page(ANN, 0, 2)
-    assert ([booking.id for booking in listed], total) == (made[:1:-1], 4)
+        await apart.call("ZADD", keys.user_bookings(ANN), nth, booking)
+    listed, total = await engine.bookings.page(ANN, 2, 4)
+    assert ([booking.id for booking in listed], total) == (made[1::-1], 4)
+    assert await ask(apart, "ZCARD", keys.user_bookings(ANN)) == 4
+
+
+async def test_a_booking_that_is_about_to_come_stays_in_the_list(apart: Wire) -> None:
+    engine = await prepared(apart)
+    event = await make_event(engine)
+    made = await opened(engine, event)
+    coming = BookingId(made + 1)
+    now_ms = time.time_ns() // 1_000_000
+    await apart.call("ZADD", keys.user_bookings(ANN), now_ms, coming)
+    listed, total = await engine.bookings.page(ANN, 0, 10)
+    assert ([booking.id for booking in listed], total) == ([made], 1)
+    assert await ask(apart, "ZCARD", keys.user_bookings(ANN)) == 2
+    assert await opened(engine, event) == coming
+    listed, total = await engine.bookings.page(ANN, 0, 10)
+    assert ([booking.id for booking in listed], total) == ([coming, made], 2)
+
+
+async def test_whoever_dies_after_making_a_booking_has_listed_it(apart: Wire) -> None:
+    event = await make_event(await prepared(apart))
+    dying = Dying(apart)
+    engine = Engine(dying)
+    await engine.prepare()
+    dying.scripts_left = 2  # The one that draws a number, and the one that makes the booking.
+    with pytest.raises(OutcomeUnknown):
+        await engine.bookings.open(event, ANN)
+    listed, total = await (await prepared(apart)).bookings.page(ANN, 0, 10)
+    assert ([booking.event_id for booking in listed], total) == ([event], 1)
+
+
+async def test_a_repetition_lists_what_could_not_be_listed(apart: Wire) -> None:
+    """As when memory was full for the list, and no more for the booking."""
+    engine = await prepared(apart)
+    event = await make_event(engine)
+    once = Once.named("again", ttl_ms=60_000)
+    first = await engine.bookings.open(event, ANN, (), once)
+    assert isinstance(first, Opened)
+    await apart.call("DEL", keys.user_bookings(ANN))
+    await engine.bookings.open(event, ANN, (), once)
+    assert await ask(apart, "ZRANGE", keys.user_bookings(ANN), 0, -1) == [b"%d" % first.id]
+
+
+async def test_what_was_refused_is_not_listed(apart: Wire) -> None:
+    engine = await prepared(apart)
+    event = await make_event(engine)
+    await opened(engine, event, [0], BOB)
+    said = await engine.bookings.open(event, ANN, [seat(event, 0)])
+    assert isinstance(said, Answer)
+    assert await ask(apart, "EXISTS", keys.user_bookings(ANN)) == 0
+
+
+async def test_a_repetition_lists_no_other_booking(apart: Wire) -> None:
+    engine = await prepared(apart)
+    event = await make_event(engine)
+    once = Once.named("again", ttl_ms=60_000)
+    first, again = [await engine.bookings.open(event, ANN, (), once) for _ in "12"]
+    assert isinstance(first, Opened)
+    assert again == replace(first, replayed=True)
+    listed = await ask(apart, "ZRANGE", keys.user_bookings(ANN), 0, -1)
+    assert listed == [b"%d" % first.id]
 
 
 async def test_the_window_of_free_seats_starts_anywhere_and_wraps(

@@ -236,27 +236,6 @@ async def test_places_count_towards_caps(engine: Engine, wire: Wire) -> None:
     assert await violations(wire, event) == []
 
 
-@pytest.mark.parametrize("way", ["reserve", "book"])
-async def test_a_place_that_a_crash_left_unlisted_is_listed_when_asked_for_again(
-    engine: Engine, wire: Wire, way: str
-) -> None:
-    event = await make(engine, BALCONY)
-    user = UserId(f"x:unlisted{event}")
-    ask = engine.tickets.reserve if way == "reserve" else engine.tickets.book
-    first = await ask(event, user)
-    assert isinstance(first, Reserved | Standing)
-    await wire.call("ZREM", keys.user_bookings(user), first.id)
-    assert (await engine.bookings.page(user, 0, 1_000))[1] == 0
-    again = await ask(event, user)
-    assert isinstance(again, Answer)
-    assert again.outcome is Outcome.ALREADY_BOOKED
-    listed = await engine.bookings.page(user, 0, 1_000)
-    assert [(each.id, each.status) for each in listed[0]] == [(first.id, Status.CONFIRMED)]
-    score = await engine.store.command("ZSCORE", keys.user_bookings(user), first.id)
-    assert int(score) == first.created_ms
-    assert await violations(wire, event) == []
-
-
 # The line.
 
 

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from bench.torture.ledger import figures
 from bench.torture.proxy import Fault, Proxy
-from bench.torture.replies import CALM_S, NAME_TTL_MS, Played, differing, insist
+from bench.torture.replies import (
+    CALM_S,
+    NAME_TTL_MS,
+    Played,
+    commands_of,
+    differing,
+    insist,
+)
 from bench.torture.run import Figure, Run, Torture, audited, none_of
 from bench.torture.steps import STEPS
 from bench.torture.steps.bed import FORGOTTEN_AT_ONCE, Step
@@ -76,7 +83,7 @@ async def _play(path: Path, server: RedisServer, engine: Engine, step: Step, nth
         played = await insist(
             engine, tried, step, bed, once, mend=lambda: limit(engine, 0), sweeps=nth > 0
         )
-        played.commands = list(proxy.commands)
+        played.commands = commands_of(proxy)
     return played
 
 

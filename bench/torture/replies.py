@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
 from bench.torture.ledger import figures
@@ -14,7 +14,7 @@ from bench.torture.steps.bed import FORGOTTEN_AT_ONCE, Bed, Step, Told
 from bench.torture.steps.bookings import note_unnamed
 from bench.torture.steps.sight import Sight, seen, swept
 from bench.torture.workload import Load, engine_on, planned
-from billetter.domain.outcome import OutcomeUnknown, Unavailable
+from billetter.domain.outcome import EngineError, OutcomeUnknown, Unavailable
 from billetter.engine import Engine
 from billetter.engine.once import Once
 from billetter.engine.scripts import Script, names
@@ -28,6 +28,8 @@ CALM_S, HASTY_S = 10.0, 0.5
 """Deadlines of lanes: where it must not pass, and where it is waited for."""
 FLUSH_EVERY_S = 0.1
 NAME_TTL_MS = 60_000
+LAST = "PING"
+"""A command that changes nothing: when it has ended, so has all that was sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Stage:
             trap = proxy.arm(fault.fault, nth=nth, times=fault.times)
             played = await insist(self._engine, engine, step, bed, once, sweeps=surfaces)
             played.sprung = trap.sprung
-            played.commands = list(proxy.commands)
+            played.commands = commands_of(proxy)
             return played
 
 
@@ -136,12 +138,24 @@ async def insist(
                 false.append(f"{step.name}: {error!r}, and it was done")
             before = after
         else:
+            await _quiet(tried)
             if mend is not None:
                 await mend()
             if sweeps:
                 await swept(engine, bed)
             return Played(told, await seen(engine, bed), noticed, false)
     raise TimeoutError(f"{step.name} is never answered: {noticed}")
+
+
+async def _quiet(engine: Engine) -> None:
+    """Return when what nobody waits for has ended as well."""
+    with suppress(EngineError):
+        await engine.store.command(LAST, reads=True)
+
+
+def commands_of(proxy: Proxy) -> list[list[bytes]]:
+    """What the step itself has sent."""
+    return [command for command in proxy.commands if command != [LAST.encode()]]
 
 
 async def replies_lost(run: Run) -> list[Figure]:

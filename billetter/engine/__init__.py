@@ -12,6 +12,7 @@ from billetter.engine.idempotency import Keys
 from billetter.engine.limits import Limits
 from billetter.engine.lines import Lines
 from billetter.engine.maps import SeatMaps
+from billetter.engine.opening import Opener
 from billetter.engine.organizers import Organizers
 from billetter.engine.repeat import Repeater
 from billetter.engine.reset import Reset
@@ -56,8 +57,10 @@ class Engine:
         self.lines = Lines(self.store, self.events)
         self.maps = SeatMaps(self.store, self.events)
         self.seats = Seats(self.store, self.events, repeater, self.lines)
-        self.bookings = Bookings(self.store, self.events, repeater, self.lines, kept.ended_ms)
-        self.tickets = Tickets(self.store, self.events, repeater, self.lines, kept.ended_ms)
+        opener = Opener(self.store, self.events, repeater)
+        made_by = (self.store, self.events, repeater, opener, self.lines, kept.ended_ms)
+        self.bookings = Bookings(*made_by)
+        self.tickets = Tickets(*made_by)
         self.organizers = Organizers(self.store, self.events, repeater, self.lines)
         self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)

@@ -1,6 +1,7 @@
 """Bookings: opened, paid, ended, read."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from billetter.domain.booking import Booking, Status
@@ -22,6 +23,8 @@ from billetter.engine.opening import Opener, priced
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
 
+LISTED_AHEAD_MS = 60_000
+"""How long a booking may be listed before it is made: longer than any change may take."""
 WALK_MIN, WALK_MAX = 20, 2_000
 """Booking numbers looked at in one step, and in one call."""
 
@@ -30,13 +33,19 @@ class Bookings:
     """keep_ms: how long a cancelled booking is kept."""
 
     def __init__(
-        self, store: Store, events: Events, repeater: Repeater, lines: Lines, keep_ms: int
+        self,
+        store: Store,
+        events: Events,
+        repeater: Repeater,
+        opener: Opener,
+        lines: Lines,
+        keep_ms: int,
     ) -> None:
         self._store = store
         self._events = events
         self._repeater = repeater
         self._lines = lines
-        self._opener = Opener(store, repeater)
+        self._opener = opener
         self._keep_ms = keep_ms
 
     async def open(
@@ -131,15 +140,23 @@ class Bookings:
         return None if answer.outcome is Outcome.NO_BOOKING else _booking(booking, answer)
 
     async def page(self, user: UserId, skip: int, take: int) -> tuple[list[Booking], int]:
-        """`take` bookings of a user, newest first, and how many there are."""
+        """`take` bookings of a user, newest first, and how many there are.
+
+        Entries without a booking go; unless they are new, as their bookings may be about to come.
+        """
         index = keys.user_bookings(user)
         while True:
-            ids = await self._store.command("ZREVRANGE", index, skip, skip + take - 1, reads=True)
-            found = await asyncio.gather(*(self.get(BookingId(int(each))) for each in ids))
-            gone = [each for each, booking in zip(ids, found, strict=True) if booking is None]
+            window = (index, skip, skip + take - 1, "WITHSCORES")
+            flat = await self._store.command("ZREVRANGE", *window, reads=True)
+            entries = list(zip(map(int, flat[::2]), map(int, flat[1::2]), strict=True))
+            read = await asyncio.gather(*(self.get(BookingId(id_)) for id_, _ in entries))
+            found = [booking for booking in read if booking]
+            made = {booking.id for booking in found}
+            since_ms = time.time_ns() // 1_000_000 - LISTED_AHEAD_MS
+            gone = [id_ for id_, listed_ms in entries if id_ not in made and listed_ms < since_ms]
             if not gone:
-                total = await self._store.command("ZCARD", index, reads=True)
-                return [booking for booking in found if booking], int(total)
+                total = int(await self._store.command("ZCARD", index, reads=True))
+                return found, total - (len(entries) - len(found))
             await self._store.command("ZREM", index, *gone)
 
     async def of_event(

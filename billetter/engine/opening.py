@@ -1,9 +1,9 @@
-"""New bookings: drawn, opened with what they want, and listed for their users."""
+"""New bookings: drawn, listed for their users, and made with what they want."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from billetter.domain.ids import (
-    BookingId,
     BookingNumber,
     EventId,
     SeatId,
@@ -12,9 +12,10 @@ from billetter.domain.ids import (
     booking_id,
     seat_id,
 )
-from billetter.domain.outcome import Answer, Opened, Outcome
+from billetter.domain.outcome import Answer, Opened, Outcome, Unavailable
 from billetter.engine import keys
-from billetter.engine.events import Wanted
+from billetter.engine.events import Events, Wanted
+from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
@@ -22,11 +23,16 @@ from billetter.engine.scripts import Store
 Wants = Callable[[], Awaitable[Wanted | Answer]]
 """What a new booking wants, by what is known of the event now; or why it cannot be had."""
 
+_MADE = frozenset({Outcome.OPENED, Outcome.CONFIRMED, Outcome.WAITING, Outcome.CANCELLED})
+"""Answers with four fields: the user's booking by its number, and third, when that was made, ms."""
+
 
 class Opener:
-    def __init__(self, store: Store, repeater: Repeater) -> None:
+    def __init__(self, store: Store, events: Events, repeater: Repeater) -> None:
         self._store = store
+        self._events = events
         self._repeater = repeater
+        self._numbers = Numbers(store)
 
     async def open(
         self, event_id: EventId, user: UserId, wants: Wants, once: Once | None
@@ -42,18 +48,52 @@ class Opener:
             about: Sequence[str | int] = (user, event_id, number, *plan, *wanted.seats)
             return await self._store.change("open_booking", own, own.to_claim(number), once, *about)
 
-        answer = await self._repeater.numbered(event_id, once, attempt)
+        answer = await self.make(event_id, user, once, attempt)
         if answer.outcome is not Outcome.OPENED:
             return answer
-        number, expires_ms, created_ms, taken = answer.fields
+        number, expires_ms, _, taken = answer.fields
         booking = booking_id(event_id, BookingNumber(int(number)))
-        await self.enlist(user, booking, int(created_ms))
         seats, prices = priced(event_id, taken)
         said = (int(expires_ms), answer.outcome, answer.replayed)
         return Opened(booking, event_id, seats, prices, *said)
 
-    async def enlist(self, user: UserId, booking: BookingId, created_ms: int) -> None:
-        await self._store.complete("ZADD", keys.user_bookings(user), created_ms, booking)
+    async def make(
+        self,
+        event: EventId,
+        user: UserId,
+        once: Once | None,
+        attempt: Callable[[BookingNumber], Awaitable[Answer]],
+    ) -> Answer:
+        """The final answer of what makes a booking under a number; NO_EVENT or EXHAUSTED.
+
+        The user's list has the booking before there is one: whatever dies in between, nobody has a
+        booking that they do not find, and both reach the disk at one stroke.
+        """
+        number = await self._numbers.draw(event)
+        if isinstance(number, Answer):
+            self._events.forget(event)
+            refusal = number
+            return await self._repeater.final(
+                event, lambda: self._repeater.refuse(event, once, refusal)
+            )
+        index, booking = keys.user_bookings(user), booking_id(event, number)
+        entry = ("ZADD", index, time.time_ns() // 1_000_000, booking)
+        listed = self._store.begin(*entry)
+        try:
+            answer = await self._repeater.final(event, lambda: attempt(number))
+        except Unavailable:
+            self._store.begin("ZREM", index, booking)
+            raise
+        if answer.outcome in _MADE and answer.fields[0] == str(number):
+            await self._store.ensure(listed, *entry)
+            return answer
+        self._store.begin("ZREM", index, booking)
+        if answer.outcome in _MADE:
+            # One of an earlier call, which may have been told that its outcome is unknown.
+            earlier, _, created_ms, _ = answer.fields
+            known = booking_id(event, BookingNumber(int(earlier)))
+            await self._store.complete("ZADD", index, "NX", created_ms, known)
+        return answer
 
 
 def priced(event: EventId, taken: str) -> tuple[tuple[SeatId, ...], tuple[int, ...]]:

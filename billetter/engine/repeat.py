@@ -14,7 +14,6 @@ from billetter.domain.ids import (
 from billetter.domain.outcome import Answer, Outcome, Unavailable
 from billetter.engine import keys
 from billetter.engine.events import Events
-from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
 from billetter.engine.scripts import Store
 
@@ -31,7 +30,6 @@ class Repeater:
     def __init__(self, store: Store, events: Events, keep_ms: int) -> None:
         self._store = store
         self._events = events
-        self._numbers = Numbers(store)
         self._keep_ms = keep_ms
 
     async def final(self, event: EventId, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -56,19 +54,6 @@ class Repeater:
                 case _:
                     return answer
         raise Unavailable("the seats are changing hands too fast")
-
-    async def numbered(
-        self,
-        event: EventId,
-        once: Once | None,
-        attempt: Callable[[BookingNumber], Awaitable[Answer]],
-    ) -> Answer:
-        """The final answer of what needs the number of a new booking; NO_EVENT or EXHAUSTED."""
-        drawn = await self._numbers.draw(event)
-        if isinstance(drawn, Answer):
-            self._events.forget(event)
-            return await self.final(event, lambda: self.refuse(event, once, drawn))
-        return await self.final(event, lambda: attempt(drawn))
 
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""

@@ -4,6 +4,7 @@ Everything the engine sends to Redis goes through a `Store`, which is also the o
 failures of the wire become the domain's errors.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from functools import cache
@@ -160,6 +161,23 @@ class Store:
             return await self._wire.call(*args)
         except WireError as error:
             raise _translated(error, reads) from error
+
+    def begin(self, *args: Argument) -> Awaitable[Reply]:
+        """Send a command ahead of what is sent next. Nobody has to wait for its end.
+
+        Raises Unavailable at once; what goes wrong later is for `ensure` to see.
+        """
+        try:
+            return asyncio.ensure_future(self._wire.call(*args))
+        except WireError as error:
+            raise _translated(error, reads=False) from error
+
+    async def ensure(self, begun: Awaitable[Reply], *args: Argument) -> None:
+        """Wait for what was begun, and do it again if it failed: it belongs to a change."""
+        try:
+            await begun
+        except WireError:
+            await self.complete(*args)
 
     async def complete(self, *args: Argument) -> None:
         """A command that ends a change whose script has run."""

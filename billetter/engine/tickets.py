@@ -26,14 +26,20 @@ class Tickets:
     """keep_ms: how long a place that was given up is kept."""
 
     def __init__(
-        self, store: Store, events: Events, repeater: Repeater, lines: Lines, keep_ms: int
+        self,
+        store: Store,
+        events: Events,
+        repeater: Repeater,
+        opener: Opener,
+        lines: Lines,
+        keep_ms: int,
     ) -> None:
         self._store = store
         self._events = events
         self._repeater = repeater
         self._lines = lines
         self._keep_ms = keep_ms
-        self._opener = Opener(store, repeater)
+        self._opener = opener
 
     async def open(
         self, event_id: EventId, user: UserId, items: Sequence[Item], once: Once | None = None
@@ -117,20 +123,8 @@ class Tickets:
             about = (user, event_id, number, event.version, int(waits), seats)
             return await self._store.change("book_place", own, own.to_book(number), once, *about)
 
-        answer = await self._repeater.numbered(event_id, once, attempt)
-        if answer.outcome is Outcome.ALREADY_BOOKED:
-            await self._relist(event_id, user)
-        if answer.outcome not in _RANKS:
-            return answer
-        standing = _standing(event_id, user, answer)
-        await self._opener.enlist(user, standing.id, standing.created_ms)
-        return standing
-
-    async def _relist(self, event: EventId, user: UserId) -> None:
-        """Whoever gave the user their place may have died before it was listed."""
-        standing = await self.standing(event, user)
-        if standing:
-            await self._opener.enlist(user, standing.id, standing.created_ms)
+        answer = await self._opener.make(event_id, user, once, attempt)
+        return _standing(event_id, user, answer) if answer.outcome in _RANKS else answer
 
     async def _number(self, event_id: EventId, user: UserId) -> BookingNumber:
         """The booking of the user's one place, past ones included; 0: there is none."""

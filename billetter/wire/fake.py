@@ -10,7 +10,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError, refusal
 from billetter.wire.lane import Argument
-from billetter.wire.link import Reply
+from billetter.wire.link import Reply, refuse
 
 FAKE_VERSION = (7, 0)
 
@@ -102,7 +102,7 @@ def _settle(future: asyncio.Future[Reply], result: Reply | WireError) -> None:
     if future.done():
         return  # Its caller has gone away.
     if isinstance(result, WireError):
-        future.set_exception(result)
+        refuse(future, result)
     else:
         future.set_result(result)
 

@@ -15,6 +15,12 @@ Reply: TypeAlias = bytes | int | list["Reply"] | None
 _INCOMPLETE = object()
 
 
+def refuse(future: asyncio.Future[Reply], error: WireError) -> None:
+    """End a call with an error, which nobody has to look at: asyncio would log that otherwise."""
+    future.set_exception(error)
+    future.exception()
+
+
 class Call:
     """A command under way. sends: how often it was written to a connection."""
 
@@ -30,8 +36,7 @@ class Call:
 
     def fail(self, why: str) -> None:
         if not self.future.done():
-            self.future.set_exception(ReplyLost(why) if self.sends else NotRun(why))
-            self.future.exception()  # Or asyncio would log it where nobody waits any more.
+            refuse(self.future, ReplyLost(why) if self.sends else NotRun(why))
 
 
 class Owner(Protocol):
@@ -109,7 +114,7 @@ class Link(asyncio.Protocol):
                 if future.done():
                     continue  # Its caller has gone away; the reply had to be taken all the same.
                 if isinstance(reply, WireError):
-                    future.set_exception(reply)
+                    refuse(future, reply)
                 else:
                     future.set_result(reply)
         except (hiredis.HiredisError, IndexError):

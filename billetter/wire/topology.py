@@ -30,7 +30,10 @@ Kind = Literal["standalone", "replica", "cluster", "sentinel"]
 
 
 class Wire(Protocol):
-    """What carries commands to Redis; Lane and FakeLane say what may fail and how."""
+    """What carries commands to Redis; Lane and FakeLane say what may fail and how.
+
+    Calls are run in the order in which they are made, whoever awaits them, and when.
+    """
 
     async def start(self) -> None: ...
 
