@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -187,7 +188,12 @@ async def test_connections_rest_between_requests_if_they_shall(run: Run) -> None
 
 @pytest.fixture
 def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    real = shutil.which
+
+    def which(name: str, mode: int = os.F_OK | os.X_OK, path: str | None = None) -> str | None:
+        return None if name == "wrk" else real(name, mode, path)
+
+    monkeypatch.setattr("shutil.which", which)
 
 
 @pytest.mark.usefixtures("no_wrk")
@@ -202,7 +208,12 @@ def test_what_is_not_measured_fails_and_the_rest_is_written(
 ) -> None:
     binary = newest()
     monkeypatch.setattr("bench.__main__.newest", lambda: binary)
-    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    real = shutil.which
+
+    def which(name: str, mode: int = os.F_OK | os.X_OK, path: str | None = None) -> str | None:
+        return None if name == "wrk" else real(name, mode, path)
+
+    monkeypatch.setattr("shutil.which", which)
     files = [tmp_path / "results.json", tmp_path / "report.html"]
     assert main(["1", "--smoke", "--json", str(files[0]), "--report", str(files[1])]) == 1
     assert "not measured: row 1" in capsys.readouterr().out
