@@ -62,8 +62,7 @@ class OpenBooking(BaseModel):
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
-        chosen = (self.seat_ids, self.ticket_type_id, self.items)
-        if sum(choice is not None for choice in chosen) > 1:
+        if (self.seat_ids, self.ticket_type_id, self.items).count(None) < 2:
             raise ValueError("takes one of seat_ids, ticket_type_id and items")
         if (self.ticket_type_id is None) != (self.quantity is None):
             raise ValueError("ticket_type_id and quantity go together")

@@ -4,7 +4,6 @@ Everything the engine sends to Redis goes through a `Store`, which is also the o
 failures of the wire become the domain's errors.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from functools import cache
@@ -168,7 +167,7 @@ class Store:
         Raises Unavailable at once; what goes wrong later is for `ensure` to see.
         """
         try:
-            return asyncio.ensure_future(self._wire.call(*args))
+            return self._wire.call(*args)
         except WireError as error:
             raise _translated(error, reads=False) from error
 
