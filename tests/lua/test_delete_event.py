@@ -30,6 +30,17 @@ async def test_removes_the_event(stage: Stage) -> None:
     assert await stage.delete(once="b") == ["NO_EVENT"]
 
 
+async def test_nothing_is_left_of_a_line_that_was_given_up(stage: Stage) -> None:
+    await stage.open(1, 0, 8, user=BOB)
+    assert (await stage.book(2))[0] == "WAITING"
+    await stage.cancel(1, BOB)
+    await stage.cancel(2)
+    assert await stage.is_promoting()
+    assert await stage.delete() == ["REMOVED"]
+    assert not await stage.is_promoting()
+    assert await stage.patrons() == {}
+
+
 async def test_an_administrator_may(stage: Stage) -> None:
     assert await stage.delete(NOBODY) == ["REMOVED"]
 

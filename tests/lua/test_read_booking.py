@@ -1,5 +1,7 @@
 """read_booking: a booking as its owner sees it."""
 
+import pytest
+
 from tests.lua.stage import ANN, BOB, Stage
 
 SEATS = "5:1500,6:1500"
@@ -20,6 +22,16 @@ async def test_with_seats(stage: Stage) -> None:
     _, _, expires, created, _ = await stage.open(1, 5, 6)
     seen = ["BOOKING", ANN, "seats_selected", SEATS, "", created, expires, ""]
     assert await stage.unchanged(stage.look(1)) == seen
+
+
+@pytest.mark.parametrize("seats", [(), (5, 6)])
+async def test_while_seats_are_chosen_no_payment_is_looked_for(
+    stage: Stage, seats: tuple[int, ...]
+) -> None:
+    await stage.open(1, *seats)
+    seen = await stage.look(1)
+    await stage.command("HSET", stage.booking_key(1), "amount", "7", "refund", "due")
+    assert await stage.look(1) == seen
 
 
 async def test_in_payment(stage: Stage) -> None:
