@@ -18,6 +18,8 @@ for _, seat in ipairs(seats) do
 end
 if late then
   redis.call('SET', KEYS[3], ARGV[1], 'PX', ttl_ms)
+elseif early then
+  return {'EARLY'}
 else
   journal(KEYS[4], (late))
 end
@@ -36,7 +38,9 @@ def test_each_guard_write_and_expiry_is_deleted() -> None:
         (13, "if late then (always false)"),
         (14, "redis.call('SET', KEYS[3], ARGV[1], 'PX', ttl_ms)"),
         (14, ", 'PX', ttl_ms"),
-        (16, "journal(KEYS[4], (late))"),
+        (15, "elseif early then (always true)"),
+        (15, "elseif early then (always false)"),
+        (18, "journal(KEYS[4], (late))"),
     ]
     lines = SCRIPT.splitlines(keepends=True)
     assert mutants[0].text == "".join([lines[0], *lines[4:]])
@@ -44,6 +48,7 @@ def test_each_guard_write_and_expiry_is_deleted() -> None:
     assert mutants[4].text == SCRIPT.replace("if late", "if false")
     assert mutants[5].text == "".join([*lines[:13], *lines[14:]])
     assert mutants[6].text == SCRIPT.replace(", 'PX', ttl_ms", "")
+    assert mutants[7].text == SCRIPT.replace("elseif early", "elseif true")
 
 
 def test_what_is_called_equivalent_is_there() -> None:

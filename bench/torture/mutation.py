@@ -64,7 +64,7 @@ def mutants_of(script: str, text: str) -> Iterator[Mutant]:
     """Every mutant of one file."""
     lines = text.splitlines()
     for start, line in enumerate(lines):
-        if line.lstrip().startswith("if "):
+        if line.lstrip().startswith(("if ", "elseif ")):
             yield from _without_condition(script, lines, start)
         elif _STATEMENT.match(line):
             yield _without(script, lines, start, _end_of_call(lines, start))
@@ -75,18 +75,20 @@ def mutants_of(script: str, text: str) -> Iterator[Mutant]:
 
 def _without_condition(script: str, lines: Sequence[str], start: int) -> Iterator[Mutant]:
     """A block that only returns goes altogether; another happens always, and never."""
-    indent = re.match(" *", lines[start])
-    assert indent is not None
+    opening = re.match(r"( *)(if|elseif) ", lines[start])
+    assert opening is not None
+    indent, word = opening.groups()
     then = next(at for at in range(start, len(lines)) if lines[at].endswith(" then"))
-    end = next(at for at in range(then, len(lines)) if lines[at] == f"{indent[0]}end")
+    end = next(at for at in range(then, len(lines)) if lines[at] == f"{indent}end")
     inside = lines[then + 1 : end]
-    if inside[0].lstrip().startswith("return") and f"{indent[0]}else" not in inside:
+    alone = word == "if" and not any(line.startswith(f"{indent}else") for line in inside)
+    if alone and inside[0].lstrip().startswith("return"):
         yield _without(script, lines, start, end)
         return
     condition = " ".join(line.strip() for line in lines[start : then + 1])
     for always in ("true", "false"):
         gone = f"{condition} (always {always})"
-        changed = [f"{indent[0]}if {always} then"]
+        changed = [f"{indent}{word} {always} then"]
         yield _replaced(script, lines, start, then, changed, gone)
 
 

@@ -86,6 +86,13 @@ async def test_what_is_bought_counts_only_where_that_is_capped(stage: Stage) -> 
     assert await stage.shares() == {ANN: "2:2"}
 
 
+async def test_what_is_bought_is_neither_held_nor_open(stage: Stage) -> None:
+    await stage.plan(caps="held_max=2,bought_max=4,open_max=1")
+    await stage.confirmed(1, 1, 2)
+    assert (await stage.open(2))[0] == "OPENED"
+    assert (await stage.claim(2, 3, 4))[0] == "CLAIMED"
+
+
 async def test_unfinished_bookings(stage: Stage) -> None:
     await stage.plan(caps=OPEN)
     await stage.open(1)
