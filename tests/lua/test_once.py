@@ -9,7 +9,7 @@ import pytest
 from billetter.domain.ids import AccountId, UserId
 from billetter.domain.outcome import Unavailable
 from billetter.engine import keys, scripts
-from billetter.testing import RedisServer
+from billetter.testing import Binary, RedisServer
 from billetter.wire.topology import open_wire
 from tests.lua.people import Person
 from tests.lua.stage import ANN, BOB, LAPSE_S_MAX, ONCE_MS, Reply, Stage
@@ -139,10 +139,10 @@ class Case:
         return f"{self.script}-{self.state}" if self.state else self.script
 
 
-async def reserve(stage: Stage) -> Reply:
+async def reserve(stage: Stage, candidate: str = "7") -> Reply:
     key = keys.user_once(UserId(f"x:{stage.event}"), "a")
     stage.watched = [key]
-    return await stage.run("reserve_id", [key], ONCE_MS, "print", "7")
+    return await stage.run("reserve_id", [key], ONCE_MS, "print", candidate)
 
 
 async def take_token(stage: Stage) -> Reply:
@@ -347,6 +347,18 @@ async def test_with_full_memory_a_refusal_is_given_or_the_call_fails_cleanly(
             continue
         assert reply[0] in ("SEAT_TAKEN", "NO_BOOKING")
     assert await own_stage.snapshot() == before
+
+
+async def test_with_full_memory_a_key_used_before_is_known_unless_flags_forbid_the_script(
+    own_stage: Stage, binary: Binary
+) -> None:
+    known = await reserve(own_stage, "")
+    await fill(own_stage, True)
+    if binary.version >= (7, 0):
+        with pytest.raises(Unavailable):
+            await reserve(own_stage, "")
+    else:
+        assert await own_stage.unchanged(reserve(own_stage, "")) == known
 
 
 async def test_with_full_memory_scripts_are_still_loaded(own_stage: Stage) -> None:
