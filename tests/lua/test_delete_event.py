@@ -41,6 +41,15 @@ async def test_nothing_is_left_of_a_line_that_was_given_up(stage: Stage) -> None
     assert await stage.patrons() == {}
 
 
+async def test_nothing_is_left_of_what_was_sold_before_a_reset(stage: Stage) -> None:
+    await stage.confirmed(1, 5)
+    await stage.restore()
+    await stage.discard(1)
+    assert stage.own.sold in await stage.snapshot()
+    assert await stage.delete(once="b") == ["REMOVED"]
+    assert not {*stage.to_read()} & set(await stage.snapshot())
+
+
 async def test_an_administrator_may(stage: Stage) -> None:
     assert await stage.delete(NOBODY) == ["REMOVED"]
 
