@@ -79,13 +79,13 @@ return once(KEYS[11], ARGV[1], function()
   end
 
   local created = digits(now)
-  redis.call('HSET', at.booking, 'user', user, 'status', 'waiting', 'seats', '',
-    'created', created, 'updated', created)
+  local made = {'user', user, 'created', created, 'updated', created}
   if seat then
-    local price = sell_place(at, user, number, seat, caps)
+    local price = sell_place(at, user, number, seat, caps, made)
     journal(KEYS[6], 'confirmed', event, number, user, seat, price)
     return {'CONFIRMED', number, '0', created, created}
   end
+  redis.call('HSET', at.booking, 'status', 'waiting', 'seats', '', unpack(made))
   -- Their order is the one in which they came, not that of their numbers, which are drawn before.
   local last = redis.call('ZRANGE', KEYS[9], -1, -1, 'WITHSCORES')[2] or 0
   redis.call('ZADD', KEYS[9], digits(last + 1), number)

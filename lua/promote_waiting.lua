@@ -45,9 +45,8 @@ if not seat or not user then
   return {'KEPT'}
 end
 
-local price = sell_place(at, user, number, seat, plan[4])
+local price = sell_place(at, user, number, seat, plan[4], {'updated', digits(now_ms())})
 leave_line(at.event, KEYS[9], number)
-redis.call('HSET', at.booking, 'updated', digits(now_ms()))
 journal(KEYS[6], 'confirmed', event, number, user, seat, price)
 local next_one = redis.call('ZRANGE', KEYS[9], 0, 0)[1]
 if not next_one or not find_place(at.taken, tonumber(plan[2]), zones) then
