@@ -28,7 +28,7 @@ TWO_WORKERS_BAR = Bar(0.9)
 async def many_events(run: Run) -> Measured:
     """Claims in one event while there are few and many, and claims spread over the many."""
     most = run.scale.events
-    counts = [1, most, *(count for count in BETWEEN if count < most)]
+    counts = sorted({1, most, *(count for count in BETWEEN if count < most)})
     async with AsyncExitStack() as stack:
         sides: dict[str, Side] = {}
         for count in counts:
@@ -36,7 +36,7 @@ async def many_events(run: Run) -> Measured:
             _, engine = await stack.enter_async_context(redis_of(run, f"events-{count}"))
             events = await new_halls(engine, count - 1, SMALL)
             sides[_events(count)] = _in_one(run, engine)
-        everywhere = f"all of {_events(most)}"
+        everywhere = f"all of {_events(most)}"  # The last ones made are those of the most.
         sides[everywhere] = _in_all(run, engine, events)
         samples = await run.in_turn("row 9", sides)
     few, many = _events(1), _events(most)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from bench import scaling
 from bench.__main__ import main
 from bench.claims import claimed
 from bench.credentials import logins
 from bench.figures import Measured, Sample, Verdict
 from bench.halls import TICKETS_ZONE, FreshSeats, new_hall, new_standing, opened, seat
-from bench.http import ECHOED
+from bench.http import ECHOED, Side
 from bench.last import opening
 from bench.rows import ROWS
 from bench.run import SMOKE, NotMeasured, Progress, Run
@@ -59,6 +60,23 @@ async def test_claims_are_made_and_compared(run: Run, number: int) -> None:
     assert all(len(runs) == TINY.pairs for runs in found.samples.values())
     assert not [figure.fault for figure in found.figures if figure.fault]
     assert all(figure.value and figure.value > 0 for figure in found.figures)
+
+
+async def test_claims_all_over_are_in_as_many_events_as_are_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where fewer events are looked at in between."""
+    spread: list[int] = []
+    real = scaling._in_all
+
+    def in_all(run: Run, engine: Engine, events: Sequence[EventId]) -> Side:
+        spread.append(len(events))
+        return real(run, engine, events)
+
+    monkeypatch.setattr(scaling, "_in_all", in_all)
+    monkeypatch.setattr(scaling, "BETWEEN", (4, 2))
+    await measured(replace(run, scale=replace(TINY, pairs=1, events=7)), 9)
+    assert spread == [7 - 1]
 
 
 async def test_a_refused_claim_is_a_fault(run: Run) -> None:
