@@ -689,6 +689,23 @@ async def test_what_was_refused_is_not_listed(apart: Wire) -> None:
     assert await ask(apart, "EXISTS", keys.user_bookings(ANN)) == 0
 
 
+async def test_a_refusal_is_told_though_its_entry_stays(apart: Wire) -> None:
+    class Full(Meddler):
+        def call(self, *args: Argument) -> Awaitable[Reply]:
+            if args[0] == "ZREM":
+                raise NotRun("too many calls are under way")
+            return self._wire.call(*args)
+
+    engine = await prepared(apart)
+    event = await make_event(engine)
+    await opened(engine, event, [0], BOB)
+    user = UserId("x:refused")
+    said = await Engine(Full(apart, "PING")).bookings.open(event, user, [seat(event, 0)])
+    assert isinstance(said, Answer)
+    assert said.outcome is Outcome.SEAT_TAKEN
+    assert await engine.bookings.page(user, 0, 10) == ([], 0)
+
+
 async def test_a_repetition_lists_no_other_booking(apart: Wire) -> None:
     engine = await prepared(apart)
     event = await make_event(engine)

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from billetter.domain.ids import (
+    BookingId,
     BookingNumber,
     EventId,
     SeatId,
@@ -82,18 +84,23 @@ class Opener:
         try:
             answer = await self._repeater.final(event, lambda: attempt(number))
         except Unavailable:
-            self._store.begin("ZREM", index, booking)
+            self._unlist(index, booking)
             raise
         if answer.outcome in _MADE and answer.fields[0] == str(number):
             await self._store.ensure(listed, *entry)
             return answer
-        self._store.begin("ZREM", index, booking)
+        self._unlist(index, booking)
         if answer.outcome in _MADE:
             # One of an earlier call, which may have been told that its outcome is unknown.
             earlier, _, created_ms, _ = answer.fields
             known = booking_id(event, BookingNumber(int(earlier)))
             await self._store.complete("ZADD", index, "NX", created_ms, known)
         return answer
+
+    def _unlist(self, index: str, booking: BookingId) -> None:
+        """What is left of an entry whose booking was not made goes when it is seen."""
+        with suppress(Unavailable):
+            self._store.begin("ZREM", index, booking)
 
 
 def priced(event: EventId, taken: str) -> tuple[tuple[SeatId, ...], tuple[int, ...]]:
