@@ -689,6 +689,18 @@ async def test_what_was_refused_is_not_listed(apart: Wire) -> None:
     assert await ask(apart, "EXISTS", keys.user_bookings(ANN)) == 0
 
 
+async def test_a_repetition_lists_nothing_that_is_gone(apart: Wire) -> None:
+    engine = await prepared(apart)
+    event = await make_event(engine)
+    once = Once.named("gone", ttl_ms=60_000)
+    first = await engine.bookings.open(event, ANN, (), once)
+    assert isinstance(first, Opened)
+    own, number = keys.of_event(event), split_booking_id(first.id)[1]
+    await apart.call("DEL", own.booking(number), keys.user_bookings(ANN))
+    assert await engine.bookings.open(event, ANN, (), once) == replace(first, replayed=True)
+    assert await ask(apart, "EXISTS", keys.user_bookings(ANN)) == 0
+
+
 async def test_a_refusal_is_told_though_its_entry_stays(apart: Wire) -> None:
     class Full(Meddler):
         def call(self, *args: Argument) -> Awaitable[Reply]:

@@ -20,7 +20,7 @@ from billetter.engine.events import Events, Wanted
 from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
-from billetter.engine.scripts import Store
+from billetter.engine.scripts import Completing, Store
 
 Wants = Callable[[], Awaitable[Wanted | Answer]]
 """What a new booking wants, by what is known of the event now; or why it cannot be had."""
@@ -91,11 +91,20 @@ class Opener:
             return answer
         self._unlist(index, booking)
         if answer.outcome in _MADE:
-            # One of an earlier call, which may have been told that its outcome is unknown.
-            earlier, _, created_ms, _ = answer.fields
-            known = booking_id(event, BookingNumber(int(earlier)))
-            await self._store.complete("ZADD", index, "NX", created_ms, known)
+            await self._relist(index, event, answer)
         return answer
+
+    async def _relist(self, index: str, event: EventId, made: Answer) -> None:
+        """What an earlier call made, and may not have listed; it may be gone by now."""
+        earlier, _, created_ms, _ = made.fields
+        number = BookingNumber(int(earlier))
+        with Completing():
+            kept = await self._store.command(
+                "EXISTS", keys.of_event(event).booking(number), reads=True
+            )
+        if kept:
+            known = booking_id(event, number)
+            await self._store.complete("ZADD", index, "NX", created_ms, known)
 
     def _unlist(self, index: str, booking: BookingId) -> None:
         """What is left of an entry whose booking was not made goes when it is seen."""
