@@ -40,16 +40,21 @@ class Binary:
         return f"{self.product} {'.'.join(map(str, self.version))} ({self.path})"
 
 
+def binary_at(path: str) -> Binary:
+    """The server program at `path`. RuntimeError: it is none."""
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    match = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)", said)
+    if match is None:
+        raise RuntimeError(f"{path} --version says {said!r}: not Redis or Valkey")
+    product, *version = match.groups()
+    return Binary(path, product, tuple(map(int, version)))
+
+
 def find_binaries() -> list[Binary]:
     """Every server program here, the oldest version first, each version once."""
     seen: dict[tuple[str, tuple[int, ...]], Binary] = {}
-    for path in programs():
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-        match = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)", said.stdout)
-        if match is None:
-            raise RuntimeError(f"{path} --version says {said.stdout!r}: not Redis or Valkey")
-        version = tuple(int(part) for part in match.groups()[1:])
-        seen.setdefault((match[1], version), Binary(path, match[1], version))
+    for binary in map(binary_at, programs()):
+        seen.setdefault((binary.product, binary.version), binary)
     return sorted(seen.values(), key=lambda binary: (binary.product, binary.version))
 
 

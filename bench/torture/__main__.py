@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import re
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +11,7 @@ from pathlib import Path
 
 from bench.torture.rows import TORTURES
 from bench.torture.run import Figure, Run, Torture, newest
-from billetter.testing import Binary
+from billetter.testing import Binary, binary_at
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,11 +69,10 @@ def _replay(torture: Torture, seed: int, full: bool, binary: Binary) -> str:
 
 
 def _binary(path: str) -> Binary:
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
-    found = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)", said)
-    if found is None:
-        raise SystemExit(f"{path} --version says {said!r}: not Redis or Valkey")
-    return Binary(path, found[1], tuple(map(int, found.groups()[1:])))
+    try:
+        return binary_at(path)
+    except RuntimeError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _parser() -> argparse.ArgumentParser:
