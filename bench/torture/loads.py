@@ -9,7 +9,7 @@ from typing import Any, cast
 from bench.torture.hall import engine_on, new_event, seat
 from bench.torture.http import Client, Reply, Server, crowd, once_asked, request
 from bench.torture.ledger import bookings_of
-from bench.torture.run import Figure, Run, Torture, audited
+from bench.torture.run import Figure, Run, Torture, audited, none_of
 from billetter.domain.ids import EventId
 from billetter.testing import RedisServer
 from billetter.wire.lane import Lane
@@ -54,14 +54,10 @@ async def cancellation(run: Run) -> list[Figure]:
     figures = []
     for name, tally in (("lane: calls cancelled", over_lane), ("HTTP: clients gone", over_http)):
         value = f"{tally.left:,}, while {tally.done:,} replies were awaited"
-        figures += [Figure(name, value), _none(f"{name}: replies mismatched", tally.wrong)]
+        figures += [Figure(name, value), none_of(f"{name}: replies mismatched", tally.wrong)]
     caught = f"{len(control.wrong)} mismatched of {control.done:,}"
     forgets = "control: a lane that forgets cancelled calls"
     return [*figures, Figure(forgets, caught, "> 0", bool(control.wrong)), audit]
-
-
-def _none(name: str, found: list[str]) -> Figure:
-    return Figure(name, f"{len(found)}{f': {found[:2]}' if found else ''}", "0", not found)
 
 
 async def _cancel_calls(
