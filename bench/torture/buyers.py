@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.torture.customers import Customer
-from bench.torture.hall import ORGANIZER, Guard, engine_on
+from bench.torture.hall import ORGANIZER, Guard, at_pace, engine_on
 from bench.torture.mortals import mortal
 from bench.torture.told import Said, Scribe, Told
 from billetter.domain.ids import EventId, UserId
@@ -82,10 +82,7 @@ class _Buyer:
         return self._part.done + self._scribe.calls
 
     def _event(self) -> EventId:
-        """All processes get on at about the same pace; some are ahead, some behind."""
-        events = self._part.events
-        at = self._done * len(events) // self._part.operations
-        return events[min(len(events) - 1, max(0, at + self._random.choice((-1, 0, 0, 0, 1))))]
+        return at_pace(self._part.events, self._done, self._part.operations, self._random)
 
     async def _tickets(self, event: EventId) -> None:
         chance, customer = self._random, self._customer

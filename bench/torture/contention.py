@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from bench.torture.crashes import crashes
-from bench.torture.hall import TAKEN_UNASKED, apart, engine_on, new_event, seat
+from bench.torture.hall import TAKEN_UNASKED, apart, at_pace, engine_on, new_event, seat
 from bench.torture.run import Figure, Run, Torture, audited, none_of
 from bench.torture.rush import rush
 from billetter.domain.booking import SeatStatus, Status
@@ -153,10 +153,9 @@ class _Worker:
                 self._told.unavailable += 1
 
     def _event(self) -> EventId:
-        """All processes get on at about the same pace; some are ahead, some behind."""
-        events = self._share.events
-        at = self._told.operations * len(events) // self._share.operations
-        return events[min(len(events) - 1, max(0, at + self._random.choice((-1, 0, 0, 0, 1))))]
+        return at_pace(
+            self._share.events, self._told.operations, self._share.operations, self._random
+        )
 
     async def _customer(self, event: EventId) -> None:
         chance = self._random

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha1
 from pathlib import Path
+from random import Random
 
 from bench.torture.run import Run
 from billetter.domain.event import Details, EventPlan, Terms
@@ -85,6 +86,15 @@ def empty(directory: Path) -> Path:
 
 def seat(event: EventId, index: int) -> SeatId:
     return seat_id(event, SeatIndex(index))
+
+
+def at_pace(events: Sequence[EventId], done: int, of: int, chance: Random) -> EventId:
+    """The event whose turn it is when so many `of` all calls are done, or one beside it.
+
+    So all processes get on at about the same pace; some are ahead, some behind.
+    """
+    at = done * len(events) // of
+    return events[min(len(events) - 1, max(0, at + chance.choice((-1, 0, 0, 0, 1))))]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
