@@ -53,6 +53,20 @@ async def served(
             await lane.close()
 
 
+async def plugged(cable: Cable, deadline_s: float = 2.0) -> tuple[Lane, asyncio.Protocol]:
+    """A lane that was greeted over the cable, and the protocol that hears what comes over it."""
+    links: list[asyncio.Protocol] = []
+
+    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
+        links.append(protocol_factory())
+        links[0].connection_made(cable)
+        links[0].data_received(b"+PONG\r\n")
+
+    lane = Lane(connect, deadline_s=deadline_s)
+    await lane.start()
+    return lane, links[0]
+
+
 async def test_a_call_cut_once_is_repeated_once(tmp_path: Path) -> None:
     answers = iter([CUT, OK])
     async with served(tmp_path, lambda _: next(answers)) as (server, lane):
@@ -198,19 +212,11 @@ async def test_a_greeting_that_nobody_waits_for_any_more_is_no_error() -> None:
 
 async def test_nothing_is_sent_into_a_connection_that_is_closing() -> None:
     cable = Cable()
-    links: list[asyncio.Protocol] = []
-
-    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
-        links.append(protocol_factory())
-        links[0].connection_made(cable)
-        links[0].data_received(b"+PONG\r\n")
-
-    lane = Lane(connect)
-    await lane.start()
+    lane, link = await plugged(cable)
     cable.closing = True
     call = lane.call("DEL", "a")
     await asyncio.sleep(0)
-    links[0].connection_lost(None)
+    link.connection_lost(None)
     await lane.close()
     with pytest.raises(NotRun):
         await call
@@ -219,15 +225,7 @@ async def test_nothing_is_sent_into_a_connection_that_is_closing() -> None:
 
 async def test_many_calls_do_not_wait_for_the_end_of_the_turn() -> None:
     cable = Cable()
-    links: list[asyncio.Protocol] = []
-
-    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
-        links.append(protocol_factory())
-        links[0].connection_made(cable)
-        links[0].data_received(b"+PONG\r\n")
-
-    lane = Lane(connect)
-    await lane.start()
+    lane, link = await plugged(cable)
     cable.written.clear()
     calls = [lane.call("GET", number) for number in range(WRITE_CALLS - 1)]
     assert cable.written == []
@@ -235,26 +233,16 @@ async def test_many_calls_do_not_wait_for_the_end_of_the_turn() -> None:
     assert [written.count(b"GET") for written in cable.written] == [WRITE_CALLS]
     await asyncio.sleep(0)
     assert [written.count(b"GET") for written in cable.written] == [WRITE_CALLS, 2]
-    links[0].data_received(b"$1\r\nx\r\n" * len(calls))
+    link.data_received(b"$1\r\nx\r\n" * len(calls))
     assert await asyncio.gather(*calls) == [b"x"] * (WRITE_CALLS + 2)
-    links[0].connection_lost(None)
+    link.connection_lost(None)
     await lane.close()
 
 
 async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
-    links: list[asyncio.Protocol] = []
-
-    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
-        links.append(protocol_factory())
-        links[0].connection_made(Cable())
-        links[0].data_received(b"+PONG\r\n")
-
-    lane = Lane(connect, deadline_s=2.0)
-    await lane.start()
-    (link,) = links
+    lane, link = await plugged(Cable(), deadline_s=2.0)
     before = [lane.call("DEL", "a") for _ in range(20)]
     await asyncio.sleep(0)
-    assert isinstance(link, asyncio.Protocol)
     link.pause_writing()
     waiting = asyncio.ensure_future(lane.call("DEL", "b"))
     for call in before[:13]:
@@ -271,17 +259,9 @@ async def test_what_waits_behind_others_that_are_answered_is_not_late() -> None:
 
 
 async def test_what_cannot_be_sent_is_late_when_nothing_is_answered() -> None:
-    links: list[asyncio.Protocol] = []
-
-    async def connect(protocol_factory: Callable[[], asyncio.Protocol]) -> None:
-        links.append(protocol_factory())
-        links[0].connection_made(Cable())
-        links[0].data_received(b"+PONG\r\n")
-
-    lane = Lane(connect, deadline_s=0.1)
-    await lane.start()
-    links[0].pause_writing()
+    lane, link = await plugged(Cable(), deadline_s=0.1)
+    link.pause_writing()
     with pytest.raises(NotRun, match="no reply within"):
         await lane.call("DEL", "a")
-    links[0].connection_lost(None)
+    link.connection_lost(None)
     await lane.close()
