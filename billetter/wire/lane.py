@@ -64,7 +64,8 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._link: Link | None = None
         self._up = asyncio.Event()
-        self._lost_at, self._reason = -math.inf, "not started"
+        self._lost_at = -math.inf
+        self._reason = "not started"
         self._waiting: deque[Call] = deque()
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None
