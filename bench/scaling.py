@@ -2,17 +2,18 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from bench.claims import claimed
-from bench.figures import Bar, Measured, Sample, compared, cpu
+from bench.figures import Bar, Figure, Measured, Sample, Samples, compared, cpu
 from bench.halls import SEATS_OF_A_BUYER, FreshSeats, Order, new_hall, new_halls, opened, seat
 from bench.http import Side, selects
 from bench.run import Row, Run
 from bench.servers import need_wrk, redis_of
 from bench.torture.http import Server
-from bench.wrk import CONNECTIONS, Load
+from bench.wrk import AT_ONCE, Load
 from billetter.domain.ids import EventId
 from billetter.engine import Engine
 
@@ -23,6 +24,9 @@ SMALL = 800
 EVENTS_BAR = Bar(1.1, at_most=True)
 CPU_BAR = Bar(1.1, at_most=True)
 TWO_WORKERS_BAR = Bar(0.9)
+PACE = Load(connections=32, pause_ms=16)
+"""Of each worker: about 2 000 selects a second, so that four of them fit on two processors."""
+PACE_PER_S = 2_000
 
 
 async def many_events(run: Run) -> Measured:
@@ -89,28 +93,39 @@ def _events(count: int) -> str:
 async def many_workers(run: Run) -> Measured:
     """Selects by servers of one, two and four processes on one Redis, in turn.
 
-    Each worker has as many connections as the one has: were they spread over more workers, each
-    would find fewer requests in a turn of its loop, and a select would bear more of the turn.
+    Each worker bears the same load: at a pace that leaves all of them at leisure, for what a select
+    costs; and as much as it can, for what comes out of the machine. There more processes than it
+    has processors interrupt one another, and a select bears that, too.
     """
     need_wrk()
     counts = run.scale.workers
     async with AsyncExitStack() as stack:
         redis, engine = await stack.enter_async_context(redis_of(run, "workers"))
-        sides: dict[str, Side] = {}
+        paced: dict[str, Side] = {}
+        rushed: dict[str, Side] = {}
         for count in counts:
             api = Server(redis.url, run.apart(f"workers-{count}"), workers=count)
             await stack.enter_async_context(api)
-            load = Load(connections=count * CONNECTIONS)
-            sides[_workers(count)] = selects(run, api, FreshSeats(engine), load)
-        samples = await run.in_turn("row 11", sides)
-    one, *more = sides
-    figures = [
-        compared(11, f"CPU of a select, {many} ÷ {one}", samples, CPU_BAR, many, one, of=cpu)
-        for many in more
-    ]
+            fresh = FreshSeats(engine)
+            fresh.seen(count * PACE_PER_S)
+            paced[f"{_workers(count)} at a pace"] = selects(run, api, fresh, _times(count, PACE))
+            load = _times(count, AT_ONCE)
+            rushed[_workers(count)] = selects(run, api, FreshSeats(engine), load)
+        samples = await run.in_turn("row 11", paced | rushed)
+    return Measured([*_scaling(samples, paced, rushed)], samples)
+
+
+def _scaling(samples: Samples, paced: Iterable[str], rushed: Iterable[str]) -> Iterator[Figure]:
+    for sides, bar in ((paced, CPU_BAR), (rushed, Bar(None))):
+        one, *more = sides
+        for many in more:
+            yield compared(11, f"CPU of a select, {many} ÷ 1", samples, bar, many, one, of=cpu)
     name = "selects a second, 2 workers ÷ 1"
-    figures.append(compared(11, name, samples, TWO_WORKERS_BAR, _workers(2), one))
-    return Measured(figures, samples, {"counts": counts})
+    yield compared(11, name, samples, TWO_WORKERS_BAR, _workers(2), _workers(1))
+
+
+def _times(count: int, load: Load) -> Load:
+    return replace(load, connections=count * load.connections)
 
 
 def _workers(count: int) -> str:

@@ -122,7 +122,8 @@ def _workers(rows: Rows) -> Iterator[str]:
             for side, found in rows[11].samples.items()
         ]
         note = "Processor time of all workers for each select, and selects a second. Where wrk,"
-        note += " Redis and the workers share few cores, only the processor time can show scaling."
+        note += " Redis and the workers share few cores, only the processor time at a pace can show"
+        note += " scaling."
         yield _section("Several workers", note, plots.bars(drawn))
 
 
