@@ -13,7 +13,7 @@ import pytest
 from bench import scaling
 from bench.__main__ import main
 from bench.claims import claimed
-from bench.credentials import logins
+from bench.credentials import PACED, logins
 from bench.figures import Measured, Sample, Verdict
 from bench.halls import TICKETS_ZONE, FreshSeats, new_hall, new_standing, opened, seat
 from bench.http import ECHOED, Side
@@ -23,13 +23,13 @@ from bench.run import SMOKE, NotMeasured, Progress, Run
 from bench.servers import EchoServer, redis_of, stand
 from bench.tickets import LATE, FreshTickets, reserve
 from bench.torture.run import newest
-from bench.wrk import Load, wrk
+from bench.wrk import AT_ONCE, CHRT, Load, wrk
 from billetter.domain.ids import GUEST, EventId, named_user
 from billetter.domain.outcome import Opened
 from billetter.domain.ticket import Item
 from billetter.engine import Engine
 from billetter.testing import find_binaries
-from tests.processes import short_directory
+from tests.processes import eventually, processes, short_directory
 
 TINY = replace(SMOKE, pairs=2, events=3, seats=800)
 MISSING = "needs a redis-server"
@@ -202,6 +202,26 @@ async def test_connections_rest_between_requests_if_they_shall(run: Run) -> None
         sample = await wrk(echo.port, [ECHOED], 200, load, seconds=1, pids=echo.workers())
     assert not sample.fault
     assert sample.per_s < 100
+
+
+def wrks() -> list[int]:
+    """Process ids of those that this process has started."""
+    mine = [(pid, it) for pid, (above, _, it) in processes().items() if above == os.getpid()]
+    return [pid for pid, command in mine if command.split(" ")[0].endswith("wrk")]
+
+
+@needs_wrk
+@pytest.mark.skipif(shutil.which(CHRT[0]) is None, reason="needs chrt")
+@pytest.mark.parametrize(("load", "policy"), [(AT_ONCE, "SCHED_BATCH"), (PACED, "SCHED_OTHER")])
+async def test_a_client_in_a_hurry_does_not_preempt_the_server(
+    run: Run, load: Load, policy: str
+) -> None:
+    async with asyncio.timeout(60), EchoServer(run) as echo, asyncio.TaskGroup() as both:
+        asked = wrk(echo.port, [ECHOED], 200, load, seconds=1, pids=echo.workers())
+        sample = both.create_task(asked)
+        (pid,) = await asyncio.to_thread(eventually, wrks)
+        assert os.sched_getscheduler(pid) == getattr(os, policy)
+    assert not sample.result().fault
 
 
 @pytest.fixture
