@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("row", nargs="*", type=_known, help="all without any")
     how_much = parser.add_mutually_exclusive_group()
-    full = "many long runs: a quarter of an hour"
+    full = "many long runs: twenty minutes"
     how_much.add_argument("--full", action="store_true", help=full)
     smoke = "each row once, with tiny counts, to see that it works; misses do not count"
     how_much.add_argument("--smoke", action="store_true", help=smoke)

@@ -37,8 +37,8 @@ class Scale:
 
 
 SMOKE = Scale("smoke", 1, 1, 400, 2_400, 40, 20, 200, (1, 2), 200, 2_400, tail_s=1, at_once=4)
-QUICK = Scale("quick", 3, 1, 8_000, workers=(1, 2))
-FULL = Scale("full", 10, 3, 100_000, crowd=10_000, crowd_seats=100_000, bookings=900_000, tail_s=5)
+QUICK = Scale("quick", 2, 1, 8_000, crowd_seats=3_000, workers=(1, 2), bookings=30_000, tail_s=1)
+FULL = Scale("full", 6, 3, 100_000, crowd=10_000, crowd_seats=100_000, bookings=900_000, tail_s=5)
 
 
 CLEAR = "\r\x1b[K"

@@ -16,7 +16,7 @@ from bench.sellout.report import faults, table
 from bench.sellout.sale import Plan, sell_out
 from bench.torture.http import most_connections
 
-HOLD_S_MIN, USERS_PER_HOLD_S = 5, 1_000
+HOLD_S_MIN, USERS_PER_HOLD_S = 2, 2_000
 """The larger the crowd, the longer the waits for answers, which holds must survive."""
 
 
