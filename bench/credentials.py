@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bench.figures import Bar, Figure, Measured, Sample, compared, fault_of, middle, p99
 from bench.halls import FreshSeats
-from bench.http import Side, selects
+from bench.http import Side, paced_selects, selects
 from bench.run import Row, Run
 from bench.servers import need_wrk, stand
 from bench.torture.http import ANSWER_S_MAX, Client, crowd, once_asked, request
@@ -22,10 +22,6 @@ EMAIL, PASSWORD, NOT_THE_PASSWORD = "ann@example.org", "hästar på rad", "häst
 CREDENTIALS_BAR = Bar(0.85)
 STORM_BAR = Bar(3.0, at_most=True)
 
-PACED = Load(connections=16, pause_ms=16)
-"""Buyers that think between selects: about a thousand a second, which leaves a worker at leisure,
-so that their latency is what a select takes and not how many stand in line before it."""
-PACED_PER_S = 1_000
 PEOPLE = 32
 """Who log in at once, again and again: more than are hashed, fewer than may wait for it."""
 UNLIMITED = {"BILLETTER_RATE_LIMITS": ""}
@@ -76,9 +72,7 @@ async def login_storm(run: Run) -> Measured:
     storms: list[Sample] = []
     async with stand(run, env=UNLIMITED) as at:
         await _account(at.engine)
-        fresh = FreshSeats(at.engine)
-        fresh.seen(PACED_PER_S)
-        calm = selects(run.for_the_tail(), at.api, fresh, PACED)
+        calm = paced_selects(run, at)
 
         async def stormy() -> Sample:
             selected, storm = await _in_a_storm(at.api.port, calm)

@@ -15,6 +15,10 @@ from billetter.domain.ids import BookingId, SeatId
 Side = Callable[[], Awaitable[Sample]]
 
 ECHOED = select(BookingId(100_000_001), SeatId(1_000_001))
+PACED = Load(connections=16, pause_ms=16)
+"""Buyers that think between selects: about a thousand a second, which leaves a worker at leisure,
+so that their latency is what a select takes and not how many stand in line before it."""
+PACED_PER_S = 1_000
 PAGE = 20
 LAST_PAGE = 5_000
 LEFT_OVER = 100
@@ -28,12 +32,12 @@ FSYNC_BAR = Bar(0.85, 0.95)
 FREE_BAR = Bar(3.0, at_most=True)
 
 
-def answered(run: Run, server: Server, expected: int, *requests: str) -> Side:
+def answered(run: Run, server: Server, expected: int, *requests: str, load: Load = AT_ONCE) -> Side:
     """A run in which these requests are sent over and over."""
     pids, seconds = server.workers(), run.scale.run_s
 
     async def measure() -> Sample:
-        return await wrk(server.port, requests, expected, seconds=seconds, pids=pids)
+        return await wrk(server.port, requests, expected, load, seconds=seconds, pids=pids)
 
     return measure
 
@@ -41,6 +45,13 @@ def answered(run: Run, server: Server, expected: int, *requests: str) -> Side:
 def selects(run: Run, server: Server, fresh: FreshSeats, load: Load = AT_ONCE) -> Side:
     """A run in which every request selects a seat that nobody has."""
     return once_each(run, server, 200, fresh, load)
+
+
+def paced_selects(run: Run, at: Stand) -> Side:
+    """A run of selects whose latency is of use: at a pace, and long enough for a percentile."""
+    fresh = FreshSeats(at.engine)
+    fresh.seen(PACED_PER_S)
+    return selects(run.for_the_tail(), at.api, fresh, PACED)
 
 
 def once_each(run: Run, server: Server, expected: int, fresh: Fresh, load: Load = AT_ONCE) -> Side:

@@ -1,6 +1,6 @@
 """All rows, in the order of their numbers."""
 
-from bench import claims, credentials, http, last, memory, scaling, selling, tickets
+from bench import claims, credentials, http, last, memory, readers, scaling, selling, tickets
 from bench.run import Row
 
 ROWS: list[Row] = sorted(
@@ -10,6 +10,7 @@ ROWS: list[Row] = sorted(
         *http.ROWS,
         *last.ROWS,
         *memory.ROWS,
+        *readers.ROWS,
         *scaling.ROWS,
         *selling.ROWS,
         *tickets.ROWS,

@@ -90,6 +90,15 @@ def _logins(rows: Rows) -> Iterator[str]:
         yield _section("Latency while many log in", note, _ranges(rows[14].samples), SHADES)
 
 
+def _readers(rows: Rows) -> Iterator[str]:
+    if 18 in rows and rows[18].samples:
+        maps = rows[18].series["maps_per_s"]
+        note = "Milliseconds until the answer to a select, at about a thousand a second, beside"
+        note += f" {maps:,.0f} reads a second: of the whole map, and of /health, as Redis has no"
+        note += " part in that."
+        yield _section("Latency while many read", note, _ranges(rows[18].samples), SHADES)
+
+
 def _sale(rows: Rows) -> Iterator[str]:
     sale = rows[7].series.get("sellout") if 7 in rows else None
     if not sale:
@@ -159,4 +168,5 @@ DRAWN: Sequence[Callable[[Rows], Iterator[str]]] = (
     _memory,
     _credentials,
     _logins,
+    _readers,
 )

@@ -35,6 +35,7 @@ SERIES: dict[int, dict[str, Any]] = {
     8: {"kinds": {"bookings": 120.0, "holders": 40.5}, "journal": 110.0},
     9: {"counts": [1, 100]},
     14: {"logins_per_s": [60.0, 70.0]},
+    18: {"maps_per_s": 2_000.0},
 }
 SIDES = {
     4: ("page 1", "page 5,000", "echo"),
@@ -42,6 +43,7 @@ SIDES = {
     11: ("1 worker", "2 workers"),
     13: ("open", "Bearer", "Basic"),
     14: ("no logins", "login storm"),
+    18: ("no readers", "/health read", "map read"),
 }
 
 
@@ -59,12 +61,12 @@ NOTHING = [
 
 
 def test_every_row_has_its_number() -> None:
-    assert [row.row for row in ROWS] == list(range(1, 18))
+    assert [row.row for row in ROWS] == list(range(1, 19))
 
 
 def test_the_table_has_every_figure() -> None:
     headings, *lines = table(EVERY).splitlines()
-    assert [int(line.split()[0]) for line in lines] == list(range(1, 18))
+    assert [int(line.split()[0]) for line in lines] == list(range(1, 19))
     assert all("0.50  0.45 … 0.55" in line and " ok " in line for line in lines)
     assert headings.split() == list(HEADINGS)
 
@@ -76,7 +78,7 @@ def test_the_table_says_why_something_is_not_measured() -> None:
 def test_the_json_has_every_sample() -> None:
     told = json.loads(json.dumps(as_json(ABOUT, EVERY)))
     assert told["machine"]["cores"] == 2
-    assert [row["row"] for row in told["rows"]] == list(range(1, 18))
+    assert [row["row"] for row in told["rows"]] == list(range(1, 19))
     assert all(row["figures"][0]["verdict"] == "ok" for row in told["rows"])
     assert all(len(runs) == 2 for row in told["rows"] for runs in row["samples"].values())
 
@@ -97,6 +99,7 @@ def test_the_page_has_every_figure_and_every_plot() -> None:
         "Memory of a sold seat",
         "Credentials",
         "Latency while many log in",
+        "Latency while many read",
     ]
 
 

@@ -13,10 +13,10 @@ import pytest
 from bench import scaling
 from bench.__main__ import main
 from bench.claims import claimed
-from bench.credentials import PACED, logins
+from bench.credentials import logins
 from bench.figures import Measured, Sample, Verdict
 from bench.halls import TICKETS_ZONE, FreshSeats, new_hall, new_standing, opened, seat
-from bench.http import ECHOED, Side
+from bench.http import ECHOED, PACED, Side
 from bench.last import opening
 from bench.rows import ROWS
 from bench.run import SMOKE, NotMeasured, Progress, Run
@@ -125,6 +125,15 @@ async def test_people_log_in_while_selects_are_measured(run: Run) -> None:
     assert not slower.fault
     assert slower.value
     assert hashed.value
+
+
+async def test_the_map_is_read_while_selects_are_measured(run: Run) -> None:
+    found = await measured(run, 18)
+    maps = found.figures[-1]
+    assert list(found.samples) == ["no readers", "/health read", "map read"]
+    assert all(figure.value and not figure.fault for figure in found.figures)
+    assert maps.value
+    assert maps.value > 100
 
 
 @pytest.mark.parametrize("number", [15, 16, 17])
@@ -236,7 +245,7 @@ def no_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_wrk")
 async def test_without_wrk_nothing_is_measured_and_it_says_how_to_get_it(run: Run) -> None:
-    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12, 13, 14, 15, 16}):
+    for row in (row for row in ROWS if row.row in {1, 2, 3, 4, 6, 11, 12, 13, 14, 15, 16, 18}):
         with pytest.raises(NotMeasured, match="apt-get install wrk"):
             await row.measure(run.of(row))
 
