@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from billetter.domain.booking import SeatStatus, Status
-from billetter.domain.event import Details, EventPlan, Terms
+from billetter.domain.event import Details, Event, EventPlan, Terms
 from billetter.domain.ids import (
     BOOKINGS_MAX,
     GUEST,
@@ -294,19 +295,76 @@ async def test_reads_find_out_that_an_event_is_gone(apart: Wire, read: str) -> N
     assert await other.events.get(event) is None
 
 
-async def test_few_events_are_remembered(
-    engine: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+async def get_event(engine: Engine, event: EventId) -> Event:
+    found = await engine.events.get(event)
+    assert found
+    return found
+
+
+async def test_events_that_were_read_first_make_room_for_others(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "CACHED_MAX", 2)
     made = [await make_event(engine) for _ in range(3)]
-    first = [await engine.events.get(event) for event in made]
-    again = [await engine.events.get(event) for event in reversed(made)]
+    first = [await get_event(engine, made[0])]
+    monkeypatch.setattr(events, "CACHED_BYTES_MAX", 2 * events.about_bytes(first[0]))
+    first += [await get_event(engine, event) for event in made[1:]]
+    again = [await get_event(engine, event) for event in reversed(made)]
     # The first had to make room and is read anew; the others are the very same.
     assert [one is other for one, other in zip(first, reversed(again), strict=True)] == [
         False,
         True,
         True,
     ]
+
+
+async def test_what_is_forgotten_takes_no_room(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [await make_event(engine) for _ in range(3)]
+    size = events.about_bytes(await get_event(engine, made[0]))
+    monkeypatch.setattr(events, "CACHED_BYTES_MAX", 2 * size)
+    kept = await get_event(engine, made[1])
+    engine.events.forget(made[0])
+    other = await get_event(engine, made[2])
+    assert await get_event(engine, made[1]) is kept
+    assert await get_event(engine, made[2]) is other
+
+
+async def test_an_event_read_twice_at_once_takes_the_room_of_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [await make_event(engine) for _ in range(2)]
+    twice = await asyncio.gather(*(get_event(engine, made[0]) for _ in range(2)))
+    monkeypatch.setattr(events, "CACHED_BYTES_MAX", 2 * events.about_bytes(twice[0]))
+    await get_event(engine, made[1])
+    assert await get_event(engine, made[0]) is twice[1]
+
+
+async def test_an_event_larger_than_all_room_is_remembered_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "CACHED_BYTES_MAX", 1)
+    small, large = [await make_event(engine, size) for size in (10, 1_000)]
+    before = await get_event(engine, small)
+    found = await get_event(engine, large)
+    assert await get_event(engine, large) is found
+    assert await get_event(engine, small) is not before
+
+
+@pytest.mark.parametrize(("zones", "rows"), [(1, 1), (10, 1), (10, 100), (100, 20), (1, 5_000)])
+def test_the_memory_of_an_event_is_known_within_a_factor_of_two(zones: int, rows: int) -> None:
+    written = Layout.plan([ZonePlan(f"Zone {zone}", 500, (8,) * rows) for zone in range(zones)])
+    text, count = written.to_json(), 20
+    tracemalloc.start()
+    kept = [
+        Event(EventId(at), str(at), at, Details(f"Event {at}"), replace(TERMS), layout)
+        for at, layout in enumerate(Layout.from_json(text) for _ in range(count))
+    ]
+    used = [event.layout.extents and event.layout.seat(0) for event in kept]
+    taken = tracemalloc.get_traced_memory()[0] / count
+    tracemalloc.stop()
+    assert all(used)
+    assert 1 / 2 < events.about_bytes(kept[0]) / taken < 2
 
 
 async def test_who_asks_goes_before_what_for(engine: Engine) -> None:
