@@ -17,7 +17,7 @@ from bench.figures import Figure, Measured, Verdict
 from bench.machine import described
 from bench.report import page
 from bench.rows import ROWS
-from bench.run import FULL, QUICK, SMOKE, NotMeasured, Progress, Result, Row, Run
+from bench.run import FULL, QUICK, SMOKE, NotMeasured, Progress, Result, Row, Run, Scale
 from bench.table import as_json, headline, table
 from bench.torture.run import newest
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the rows asked for; 1 if a bar is missed or a figure could not be had."""
     asked = _parser().parse_args(arguments)
     scale = SMOKE if asked.smoke else FULL if asked.full else QUICK
-    rows = [row for row in ROWS if not asked.row or row.row in asked.row]
+    rows = chosen(asked.row, scale)
     binary = newest()
     about = {"mode": scale.name, **described(binary)}
     print(headline(about), flush=True)
@@ -44,8 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("stopped before its end", file=sys.stderr)
             return 1
     print(f"\n{table(results)}\n\n{time.monotonic() - began:.0f} s in all")
+    if not asked.row and len(rows) < len(ROWS):
+        print(f"rows {len(rows) + 1} to {len(ROWS)} are measured when asked for, or with --full")
     _write(asked, about, results)
     return _code(_figures(results), forgiving=asked.any_speed or asked.smoke)
+
+
+def chosen(numbers: Sequence[int], scale: Scale) -> list[Row]:
+    """The rows of these numbers; without any, those that the scale measures unasked."""
+    wanted = numbers or range(1, (scale.last_row or len(ROWS)) + 1)
+    return [row for row in ROWS if row.row in wanted]
 
 
 async def _stoppable(run: Run, rows: Sequence[Row]) -> list[Result]:
@@ -124,7 +132,12 @@ def _parser() -> argparse.ArgumentParser:
         " short runs in turn, so that whatever else the machine does falls on both sides.",
         epilog="rows: " + "; ".join(f"{row.row} {row.title}" for row in ROWS),
     )
-    parser.add_argument("row", nargs="*", type=_known, help="all without any")
+    parser.add_argument(
+        "row",
+        nargs="*",
+        type=_known,
+        help=f"those to {QUICK.last_row} without any, all with --full",
+    )
     how_much = parser.add_mutually_exclusive_group()
     full = "many long runs: twenty minutes"
     how_much.add_argument("--full", action="store_true", help=full)

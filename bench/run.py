@@ -19,6 +19,7 @@ class Scale:
     crowd, crowd_seats: of the sell-out. workers: process counts that are compared.
     bookings: of an event that has many. tickets: of a zone whose last ones are looked for.
     at_once: rows measured at the same time; with more than one, no figure means anything.
+    last_row: of those that are measured without being asked for; None: of all.
     """
 
     name: str
@@ -34,10 +35,11 @@ class Scale:
     tickets: int = 999_992
     tail_s: int = 2
     at_once: int = 1
+    last_row: int | None = None
 
 
 SMOKE = Scale("smoke", 1, 1, 400, 2_400, 40, 20, 200, (1, 2), 200, 2_400, tail_s=1, at_once=4)
-QUICK = Scale("quick", 2, 1, 8_000, crowd_seats=3_000, workers=(1, 2), bookings=30_000, tail_s=1)
+QUICK = Scale("quick", 2, 1, 8_000, crowd_seats=3_000, workers=(1, 2), last_row=12)
 FULL = Scale("full", 6, 3, 100_000, crowd=10_000, crowd_seats=100_000, bookings=900_000, tail_s=5)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import scaling
-from bench.__main__ import main
+from bench.__main__ import chosen, main
 from bench.claims import claimed
 from bench.credentials import logins
 from bench.figures import Measured, Sample, Verdict
@@ -19,7 +19,7 @@ from bench.halls import TICKETS_ZONE, FreshSeats, new_hall, new_standing, opened
 from bench.http import ECHOED, PACED, Side
 from bench.last import opening
 from bench.rows import ROWS
-from bench.run import SMOKE, NotMeasured, Progress, Run
+from bench.run import FULL, QUICK, SMOKE, NotMeasured, Progress, Run, Scale
 from bench.servers import EchoServer, redis_of, stand
 from bench.tickets import LATE, FreshTickets, reserve
 from bench.torture.run import newest
@@ -202,6 +202,21 @@ async def test_logins_that_are_not_hashed_are_a_fault(run: Run) -> None:
     async with asyncio.timeout(60), stand(run) as at:
         sample = await logins(at.api.port, over=asyncio.Event())
     assert "429" in sample.fault
+
+
+@pytest.mark.parametrize(
+    ("numbers", "scale", "rows"),
+    [
+        ([], QUICK, range(1, 13)),
+        ([], FULL, range(1, 19)),
+        ([], SMOKE, range(1, 19)),
+        ([14, 2], QUICK, (2, 14)),
+    ],
+)
+def test_a_quick_run_leaves_rows_to_be_asked_for(
+    numbers: Sequence[int], scale: Scale, rows: Sequence[int]
+) -> None:
+    assert [row.row for row in chosen(numbers, scale)] == list(rows)
 
 
 @needs_wrk

@@ -16,7 +16,8 @@ CONFLICTS_MAX = 4
 FATES = {"buy": 86, "fail": 6, "walk away": 4, "cancel": 4}
 """What becomes of bookings with seats, and of how many in a hundred."""
 PAUSE_S, PAUSE_S_MAX = 0.5, 8.0
-"""Before another look, when there was nothing to be had: the first time, and at most."""
+"""Before another look, when there was nothing to be had: the first time, and at most, or as long as
+a hold lasts where that is less."""
 
 Told = tuple[int, str]
 """Status and Billetter-Outcome of an answer."""
@@ -175,4 +176,4 @@ class Buyer:
     async def _pause(self) -> None:
         """Longer each time, and never the same for two, so that the crowd does not come as one."""
         await asyncio.sleep(self._pause_s * self._chance.uniform(0.5, 1.5))
-        self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
+        self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX, self._hall.hold_s)
