@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import signal
 import sys
@@ -68,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=number, default=10_000, help="each on its own connection")
     parser.add_argument("--seats", type=number, default=100_000, help="at most 999 999")
     parser.add_argument("--seed", type=int, help="of all that users do; drawn without it")
-    parser.add_argument("--workers", type=number, default=1, help="of the server")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--workers", type=number, default=cores, help="of the server")
     parser.add_argument("--hold-s", type=number, help="how long holds last; by the users without")
     parser.add_argument("--limit-s", type=float, default=600, help="when to give up")
     parser.add_argument("--redis-url", help="a Redis to sell on; one of its own without it")
