@@ -58,6 +58,19 @@ def short_directory() -> Iterator[Path]:
                         os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def hangups(handler: signal.Handlers) -> Iterator[None]:
+    """Processes started meanwhile get a terminal's hangup (SIG_DFL), or run under nohup (SIG_IGN).
+
+    Without it that depends on how the tests were started.
+    """
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 class Process:
     """A running `python arguments…` in a session of its own, with its output so far.
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,7 +23,15 @@ from billetter.server import StartError, listen
 from billetter.settings import Settings
 from billetter.testing import Binary, RedisServer
 from billetter.wire.topology import inspect
-from tests.processes import WAIT_S_MAX, Process, alive, eventually, free_port, short_directory
+from tests.processes import (
+    WAIT_S_MAX,
+    Process,
+    alive,
+    eventually,
+    free_port,
+    hangups,
+    short_directory,
+)
 
 WORKER, REDIS = "billetter.worker", "redis-server"
 
@@ -104,7 +113,7 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_everything_quietly(files: Path, sign: signal.Signals) -> None:
-    with Parent(files, workers=2).started() as parent:
+    with hangups(signal.SIG_DFL), Parent(files, workers=2).started() as parent:
         family = [*parent.workers, *parent.children(REDIS)]
         assert len(family) == 3
         parent.send(sign)
@@ -114,6 +123,16 @@ def test_a_signal_ends_everything_quietly(files: Path, sign: signal.Signals) -> 
         with pytest.raises(httpx.ConnectError):
             parent.get("pid")
     assert (files / "shut").exists()
+
+
+def test_under_nohup_a_hangup_is_nothing(files: Path) -> None:
+    with hangups(signal.SIG_IGN), Parent(files, workers=1).started() as parent:
+        family = [*parent.workers, *parent.children(REDIS)]
+        parent.send(signal.SIGHUP)
+        for _ in range(20):  # An end takes less.
+            parent.get("pid")
+            time.sleep(0.05)
+        assert [pid for pid in family if not alive(pid)] == []
 
 
 def test_ctrl_c_reaches_the_whole_group_and_ends_everything_quietly(files: Path) -> None:
