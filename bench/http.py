@@ -18,7 +18,6 @@ ECHOED = select(BookingId(100_000_001), SeatId(1_000_001))
 PACED = Load(connections=16, pause_ms=16)
 """Buyers that think between selects: about a thousand a second, which leaves a worker at leisure,
 so that their latency is what a select takes and not how many stand in line before it."""
-PACED_PER_S = 1_000
 PAGE = 20
 LAST_PAGE = 5_000
 LEFT_OVER = 100
@@ -49,14 +48,14 @@ def selects(run: Run, server: Server, fresh: FreshSeats, load: Load = AT_ONCE) -
 
 def paced_selects(run: Run, at: Stand) -> Side:
     """A run of selects whose latency is of use: at a pace, and long enough for a percentile."""
-    fresh = FreshSeats(at.engine)
-    fresh.seen(PACED_PER_S)
-    return selects(run.for_the_tail(), at.api, fresh, PACED)
+    return selects(run.for_the_tail(), at.api, FreshSeats(at.engine), PACED)
 
 
 def once_each(run: Run, server: Server, expected: int, fresh: Fresh, load: Load = AT_ONCE) -> Side:
     """A run in which no request is sent twice."""
     pids, seconds = server.workers(), run.scale.run_s
+    if load.per_s:
+        fresh.seen(load.per_s)
 
     async def measure() -> Sample:
         asked = await fresh.requests(seconds)

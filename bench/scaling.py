@@ -26,7 +26,6 @@ CPU_BAR = Bar(1.1, at_most=True)
 TWO_WORKERS_BAR = Bar(0.9)
 PACE = Load(connections=32, pause_ms=16)
 """Of each worker: about 2 000 selects a second, so that four of them fit on two processors."""
-PACE_PER_S = 2_000
 
 
 async def many_events(run: Run) -> Measured:
@@ -106,11 +105,9 @@ async def many_workers(run: Run) -> Measured:
         for count in counts:
             api = Server(redis.url, run.apart(f"workers-{count}"), workers=count)
             await stack.enter_async_context(api)
-            fresh = FreshSeats(engine)
-            fresh.seen(count * PACE_PER_S)
-            paced[f"{_workers(count)} at a pace"] = selects(run, api, fresh, _times(count, PACE))
-            load = _times(count, AT_ONCE)
-            rushed[_workers(count)] = selects(run, api, FreshSeats(engine), load)
+            side, pace, load = _workers(count), _times(count, PACE), _times(count, AT_ONCE)
+            paced[f"{side} at a pace"] = selects(run, api, FreshSeats(engine), pace)
+            rushed[side] = selects(run, api, FreshSeats(engine), load)
         samples = await run.in_turn("row 11", paced | rushed)
     return Measured([*_scaling(samples, paced, rushed)], samples)
 

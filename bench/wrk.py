@@ -39,6 +39,11 @@ class Load:
     authorization: str = ""
     pause_ms: int = 0
 
+    @property
+    def per_s(self) -> float | None:
+        """Requests a second that it comes to, if answers take no time; None: as many as can be."""
+        return 1_000 * self.connections / self.pause_ms if self.pause_ms else None
+
 
 AT_ONCE = Load()
 

@@ -219,6 +219,11 @@ def test_a_quick_run_leaves_rows_to_be_asked_for(
     assert [row.row for row in chosen(numbers, scale)] == list(rows)
 
 
+@pytest.mark.parametrize(("load", "per_s"), [(PACED, 1_000), (AT_ONCE, None)])
+def test_a_load_at_a_pace_knows_its_rate(load: Load, per_s: float | None) -> None:
+    assert load.per_s == per_s
+
+
 @needs_wrk
 async def test_connections_rest_between_requests_if_they_shall(run: Run) -> None:
     load = Load(connections=1, pause_ms=100)
