@@ -4,11 +4,11 @@ import asyncio
 import time
 from base64 import b64encode
 from collections import Counter
-from dataclasses import replace
+from functools import partial
 
 from bench.figures import Bar, Figure, Measured, Sample, compared, fault_of, middle, p99
 from bench.halls import FreshSeats
-from bench.http import Side, paced_selects, selects
+from bench.http import amid, paced_selects, selects
 from bench.run import Row, Run
 from bench.servers import need_wrk, stand
 from bench.torture.http import ANSWER_S_MAX, Client, crowd, once_asked, request
@@ -73,12 +73,7 @@ async def login_storm(run: Run) -> Measured:
     async with stand(run, env=UNLIMITED) as at:
         await _account(at.engine)
         calm = paced_selects(run, at)
-
-        async def stormy() -> Sample:
-            selected, storm = await _in_a_storm(at.api.port, calm)
-            storms.append(storm)
-            return replace(selected, fault=selected.fault or storm.fault)
-
+        stormy = partial(amid, calm, partial(logins, at.api.port), storms)
         samples = await run.in_turn("row 14", {"no logins": calm, "login storm": stormy})
     name = "p99 of a select, login storm ÷ no logins"
     slower = compared(14, name, samples, STORM_BAR, "login storm", "no logins", of=p99)
@@ -92,21 +87,6 @@ async def login_storm(run: Run) -> Measured:
         fault=fault_of(samples, "login storm"),
     )
     return Measured([slower, hashed], samples, {"logins_per_s": [each.per_s for each in storms]})
-
-
-async def _in_a_storm(port: int, measure: Side) -> tuple[Sample, Sample]:
-    """The sample taken while logins are going on, and that of the logins.
-
-    It is over when all of them are answered: none is hashed while the next sample is taken.
-    """
-    over = asyncio.Event()
-    async with asyncio.TaskGroup() as both:
-        storm = both.create_task(logins(port, over))
-        try:
-            sample = await measure()
-        finally:
-            over.set()
-    return sample, storm.result()
 
 
 async def logins(port: int, over: asyncio.Event) -> Sample:

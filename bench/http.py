@@ -1,7 +1,10 @@
 """Rows 1 to 4, 6 and 12: requests over HTTP, against the ceiling or against one another."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
 
 from bench import halls
 from bench.figures import Bar, Measured, Sample, compared
@@ -13,6 +16,7 @@ from bench.wrk import AT_ONCE, Load, RanOut, wrk
 from billetter.domain.ids import BookingId, SeatId
 
 Side = Callable[[], Awaitable[Sample]]
+Others = Callable[[asyncio.Event], Coroutine[Any, Any, Sample]]
 
 ECHOED = select(BookingId(100_000_001), SeatId(1_000_001))
 PACED = Load(connections=16, pause_ms=16)
@@ -49,6 +53,23 @@ def selects(run: Run, server: Server, fresh: FreshSeats, load: Load = AT_ONCE) -
 def paced_selects(run: Run, at: Stand) -> Side:
     """A run of selects whose latency is of use: at a pace, and long enough for a percentile."""
     return selects(run.for_the_tail(), at.api, FreshSeats(at.engine), PACED)
+
+
+async def amid(measure: Side, others: Others, seen: list[Sample]) -> Sample:
+    """The sample taken while others are at it; theirs is added to `seen`.
+
+    others: end soon after the event is set, and before the next sample is taken.
+    """
+    over = asyncio.Event()
+    async with asyncio.TaskGroup() as both:
+        at_it = both.create_task(others(over))
+        try:
+            sample = await measure()
+        finally:
+            over.set()
+    other = at_it.result()
+    seen.append(other)
+    return replace(sample, fault=sample.fault or other.fault)
 
 
 def once_each(run: Run, server: Server, expected: int, fresh: Fresh, load: Load = AT_ONCE) -> Side:

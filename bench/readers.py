@@ -1,11 +1,11 @@
 """Row 18: whether selects wait for the maps that everybody else reads over the same connection."""
 
 import asyncio
-from dataclasses import replace
+from functools import partial
 
 from bench.figures import Bar, Figure, Measured, Sample, compared, fault_of, middle, p99
 from bench.halls import new_hall, take
-from bench.http import Side, answered, paced_selects
+from bench.http import Others, Side, amid, answered, paced_selects
 from bench.run import Row, Run
 from bench.servers import need_wrk, stand
 from bench.wrk import Load
@@ -29,10 +29,10 @@ async def map_readers(run: Run) -> Measured:
         event = await new_hall(at.engine, run.scale.seats)
         await take(at.engine, event, range(0, run.scale.seats, 2))
         calm = paced_selects(run, at)
-        sides = {"no readers": calm}
+        sides: dict[str, Side] = {"no readers": calm}
         for side, path in ((HEALTH, "/health"), (MAP, f"/api/events/{event}/seatmap")):
-            read = answered(long_run, at.api, 200, f"GET {path}", load=READERS)
-            sides[side] = _beside(calm, read, reads[side])
+            read = _reading(answered(long_run, at.api, 200, f"GET {path}", load=READERS))
+            sides[side] = partial(amid, calm, read, reads[side])
         samples = await run.in_turn("row 18", sides)
     name = "p99 of a select,"
     figures = [
@@ -50,15 +50,13 @@ async def map_readers(run: Run) -> Measured:
     return Measured(figures, samples, {"maps_per_s": middle(reads[MAP])})
 
 
-def _beside(measure: Side, read: Side, reads: list[Sample]) -> Side:
-    """The same while others read; what they read is added to `reads`."""
+def _reading(measure: Side) -> Others:
+    """Its run ends by itself: it is as long as that of the selects."""
 
-    async def measured() -> Sample:
-        sample, other = await asyncio.gather(measure(), read())
-        reads.append(other)
-        return replace(sample, fault=sample.fault or other.fault)
+    async def read(_: asyncio.Event) -> Sample:
+        return await measure()
 
-    return measured
+    return read
 
 
 ROWS = [Row(18, "selects while many read the map", map_readers)]
