@@ -20,7 +20,7 @@ from billetter.engine.events import Events, Wanted
 from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
-from billetter.engine.scripts import Completing, Store
+from billetter.engine.scripts import Store
 
 Wants = Callable[[], Awaitable[Wanted | Answer]]
 """What a new booking wants, by what is known of the event now; or why it cannot be had."""
@@ -98,11 +98,7 @@ class Opener:
         """What an earlier call made, and may not have listed; it may be gone by now."""
         earlier, _, created_ms, _ = made.fields
         number = BookingNumber(int(earlier))
-        with Completing():
-            kept = await self._store.command(
-                "EXISTS", keys.of_event(event).booking(number), reads=True
-            )
-        if kept:
+        if await self._store.complete("EXISTS", keys.of_event(event).booking(number)):
             known = booking_id(event, number)
             await self._store.complete("ZADD", index, "NX", created_ms, known)
 

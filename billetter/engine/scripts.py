@@ -178,10 +178,10 @@ class Store:
         except WireError:
             await self.complete(*args)
 
-    async def complete(self, *args: Argument) -> None:
+    async def complete(self, *args: Argument) -> Any:
         """A command that ends a change whose script has run."""
         with Completing():
-            await self.command(*args)
+            return await self.command(*args)
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """All keys that match, in batches; a key may come twice."""
