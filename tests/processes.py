@@ -45,6 +45,11 @@ def processes() -> dict[int, tuple[int, str, str]]:
     return {int(row[0]): (int(row[1]), row[2], " ".join(row[3:])) for row in rows}
 
 
+def children_of(parent: int) -> dict[int, str]:
+    """The processes that it has started: their ids, and their commands."""
+    return {pid: it for pid, (above, _, it) in processes().items() if above == parent}
+
+
 @contextmanager
 def short_directory() -> Iterator[Path]:
     """A directory whose path leaves room for a socket's name; no server in it outlives it."""
@@ -107,8 +112,7 @@ class Process:
 
     def children(self, command: str) -> list[int]:
         """Ids of its children whose command contains the given text."""
-        every = processes().items()
-        return [pid for pid, (parent, _, it) in every if parent == self.pid and command in it]
+        return [pid for pid, it in children_of(self.pid).items() if command in it]
 
     def send(self, sign: signal.Signals) -> None:
         self._process.send_signal(sign)

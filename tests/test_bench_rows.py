@@ -29,7 +29,7 @@ from billetter.domain.outcome import Opened
 from billetter.domain.ticket import Item
 from billetter.engine import Engine
 from billetter.testing import find_binaries
-from tests.processes import eventually, processes, short_directory
+from tests.processes import children_of, eventually, short_directory
 
 TINY = replace(SMOKE, pairs=2, events=3, seats=800)
 MISSING = "needs a redis-server"
@@ -235,7 +235,7 @@ async def test_connections_rest_between_requests_if_they_shall(run: Run) -> None
 
 def wrks() -> list[int]:
     """Process ids of those that this process has started."""
-    mine = [(pid, it) for pid, (above, _, it) in processes().items() if above == os.getpid()]
+    mine = children_of(os.getpid()).items()
     return [pid for pid, command in mine if command.split(" ")[0].endswith("wrk")]
 
 
