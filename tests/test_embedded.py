@@ -422,7 +422,7 @@ async def test_why_a_server_ended_is_told_and_a_full_disk_by_its_name(
         assert "is full" not in caplog.text
         monkeypatch.setattr(embedded, "ROOM_BYTES_MIN", 2**62)
         await kill(redis)
-    assert f"(the disk of {data} is full: " in caplog.text
+    assert f": the disk of {data} is full, " in caplog.text
 
 
 async def test_the_log_of_a_server_may_be_rotated(data: Path, server: Binary) -> None:

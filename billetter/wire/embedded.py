@@ -145,7 +145,8 @@ class EmbeddedRedis:
         """Why the server has ended, as far as it can be told."""
         status = self._process.returncode if self._process else None
         killed = status is not None and status < 0 and f"signal {-status} ended it."
-        return f"{killed or _last_words(self.data / LOG)}{_full(self.data)}"
+        # On a full disk its log ends before it could say so.
+        return _full(self.data) or killed or _last_words(self.data / LOG)
 
     @asynccontextmanager
     async def _reported(self) -> AsyncIterator[None]:
@@ -243,9 +244,9 @@ def _last_words(log_file: Path) -> str:
 
 
 def _full(data: Path) -> str:
-    """What to add where there is no room left on the disk: its log may be silent about it."""
+    """What to say where there is no room left on the disk; else nothing."""
     free = shutil.disk_usage(data).free
-    return "" if free > ROOM_BYTES_MIN else f" (the disk of {data} is full: {free} bytes are free)"
+    return "" if free > ROOM_BYTES_MIN else f"the disk of {data} is full, {free} bytes are free."
 
 
 def socket_of(data: Path) -> Path:
