@@ -19,17 +19,28 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_REFUSED, _CHANGED = 1, 2
+
+
 class UnitOfWork:
-    """What the scripts of one unit have answered so far.
+    """What the scripts of one unit have answered so far."""
 
-    changed: one has changed something, now or when the same call was made before. decided: that,
-    or one has refused to. What only prepares a change, or tidies up, is neither.
-    """
-
-    # On the class, as most requests never set them: it takes half the time to make one.
-    changed = False
-    decided = False
+    # One number and slots: every request has a unit, and hardly any looks into it.
+    __slots__ = ("_token", "noted")
     _token: Token["UnitOfWork | None"]
+
+    def __init__(self) -> None:
+        self.noted = 0
+
+    @property
+    def changed(self) -> bool:
+        """A script has changed something, now or when the same call was made before."""
+        return self.noted == _CHANGED
+
+    @property
+    def decided(self) -> bool:
+        """A script has, or has refused to. What prepares a change, or tidies up, does neither."""
+        return self.noted != 0
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
@@ -37,7 +48,7 @@ class UnitOfWork:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         _current.reset(self._token)
-        if self.changed and isinstance(error, Unavailable):
+        if error is not None and self.changed and isinstance(error, Unavailable):
             raise OutcomeUnknown(f"after the change: {error}") from error
 
 
@@ -49,14 +60,14 @@ def note_refusal() -> None:
     """The unit under way, if there is one, was refused by a script."""
     unit = _current.get()
     if unit is not None:
-        unit.decided = True
+        unit.noted = unit.noted or _REFUSED
 
 
 def note_change() -> None:
     """The unit under way, if there is one, has changed something."""
     unit = _current.get()
     if unit is not None:
-        unit.changed = unit.decided = True
+        unit.noted = _CHANGED
 
 
 def one_change(

@@ -77,7 +77,7 @@ async def test_what_is_answered_is_true(
 
 
 async def test_without_units_of_work_it_would_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unit_of_work.UnitOfWork, "changed", property(lambda self: False, _ignore))
+    monkeypatch.setattr(unit_of_work.UnitOfWork, "changed", False)
     (route,) = (each for each in ROUTES if each.prepare is unpaid_given_back)
     async with staged() as stage:
         calm = await stage.play(route)
@@ -87,7 +87,3 @@ async def test_without_units_of_work_it_would_not_be(monkeypatch: pytest.MonkeyP
             for each in untruths(route, calm, await stage.play(route, Loss.THEN, nth))
         ]
     assert any("'unavailable', and it was done" in each for each in wrong)
-
-
-def _ignore(unit: object, value: bool) -> None:
-    pass
