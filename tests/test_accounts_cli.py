@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.torture.proxy import Command, Fault, Proxy
+from bench.torture.proxy import Fault, Proxy
+from bench.torture.resp import Command
 from billetter import cli
 from billetter.engine import keys
 from billetter.testing import Binary, RedisServer

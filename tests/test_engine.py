@@ -37,6 +37,7 @@ from billetter.domain.outcome import (
 )
 from billetter.domain.search import Search
 from billetter.engine import Engine, Retention, events, keys, sweeper
+from billetter.engine.idempotency import KEY_TTL_MS
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
 from billetter.wire.errors import NotRun, ReplyLost
@@ -812,18 +813,68 @@ async def test_a_key_belongs_to_its_first_request(engine: Engine) -> None:
     again = await engine.keys.bind(ANN, key, "POST /a")
     other = await engine.keys.bind(BOB, key, "POST /b")
     assert first is not None
+    assert again is not None
     assert other is not None
-    assert first == again
+    assert (first.once, first.fingerprint) == (again.once, again.fingerprint)
+    assert first.token != again.token, "they are two calls"
     assert first.once != other.once
     assert await engine.keys.bind(ANN, key, "POST /b") is None
 
     assert await engine.keys.bind_id(first, 17) == 17
     assert await engine.keys.bind_id(first, 18) == 17
     assert await engine.keys.bind_id(other, 19) == 19
-    assert not await engine.keys.finished(first)
-    await engine.keys.finish(first)
-    assert await engine.keys.finished(first)
-    assert not await engine.keys.finished(other)
+    later = await engine.keys.bind(ANN, key, "POST /a")
+    assert later is not None
+    assert (later.id, later.reply) == ("17", None)
+
+
+async def test_the_first_reply_recorded_is_the_reply(engine: Engine) -> None:
+    key = Once.anew().digest
+    first, second = [await engine.keys.bind(ANN, key, "POST /a") for _ in "12"]
+    assert first is not None
+    assert second is not None
+    assert await engine.keys.record(second, b"\xff\r\n\x00") is None
+    assert await engine.keys.record(first, b"mine") == b"\xff\r\n\x00"
+    assert await engine.keys.record(second, b"\xff\r\n\x00") is None, "sent twice by the wire"
+    await engine.keys.free(second)
+    later = await engine.keys.bind(ANN, key, "POST /a")
+    assert later is not None
+    assert later.reply == b"\xff\r\n\x00"
+    assert await engine.keys.bind(ANN, key, "POST /b") is None
+
+
+async def test_ids_stay_bound_when_the_reply_is_recorded(engine: Engine) -> None:
+    key = Once.anew().digest
+    first, late = [await engine.keys.bind(ANN, key, "POST /a") for _ in "12"]
+    assert first is not None
+    assert late is not None
+    assert await engine.keys.bind_id(first, 17) == 17
+    assert await engine.keys.record(first, b"17") is None
+    assert await engine.keys.bind_id(late, 18) == 17, "or it would make a second one"
+
+
+async def test_a_key_that_came_to_nothing_is_anybodys(engine: Engine, wire: Wire) -> None:
+    key = Once.anew().digest
+    first, second = [await engine.keys.bind(ANN, key, "POST /a") for _ in "12"]
+    assert first is not None
+    assert second is not None
+    await engine.keys.free(second)
+    assert await engine.keys.bind(ANN, key, "POST /b") is None, "the first call may still do it"
+    await engine.keys.free(first)
+    assert await ask(wire, "EXISTS", keys.user_once(ANN, key)) == 0
+    assert await engine.keys.bind(ANN, key, "POST /b") is not None
+
+
+async def test_a_key_that_cannot_be_let_go_lapses(apart: Wire) -> None:
+    engine = await prepared(apart)
+    bound = await engine.keys.bind(ANN, "a key", "POST /a")
+    assert bound is not None
+    dying = Dying(apart)
+    failing = Engine(dying)
+    await failing.prepare()
+    dying.scripts_left = 0
+    await failing.keys.free(bound)
+    assert 0 < await ask(apart, "PTTL", keys.user_once(ANN, "a key")) <= KEY_TTL_MS
 
 
 async def test_an_event_is_made_once_for_a_key(engine: Engine) -> None:
@@ -860,12 +911,19 @@ async def test_reset_under_a_sale_leaves_order(apart: Wire) -> None:
     assert left == set()
 
 
-async def test_reset_happens_once_for_a_key(apart: Wire) -> None:
+async def test_a_reset_that_an_earlier_version_has_done_is_not_done_again(apart: Wire) -> None:
     engine = await prepared(apart)
     idempotency = await engine.keys.bind(ANN, "a key", "POST /api/reset")
-    await make_event(engine)
-    assert await engine.reset.run(ANN, idempotency)
     event = await make_event(engine)
-    assert not await engine.reset.run(ANN, idempotency)
+    await apart.call("HSET", keys.user_once(ANN, "a key"), "finished", 1)
+    await engine.reset.run(ANN, idempotency)
     assert await engine.events.get(event) is not None
+
+
+async def test_a_reset_spares_the_key_that_asks_for_it(apart: Wire) -> None:
+    engine = await prepared(apart)
+    idempotency = await engine.keys.bind(ANN, "a key", "POST /api/reset")
+    await engine.keys.bind(ANN, "another", "POST /a")
+    await engine.reset.run(ANN, idempotency)
     assert await engine.keys.bind(ANN, "a key", "POST /other") is None
+    assert await engine.keys.bind(ANN, "another", "POST /other") is not None

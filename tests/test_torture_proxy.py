@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.torture.proxy import Fault, Proxy, end_of, names, taken, words
+from bench.torture.proxy import Fault, Proxy, names
+from bench.torture.resp import end_of, taken, words
 from billetter.testing import RedisServer
 from billetter.wire.errors import ReplyLost, WireError
 from billetter.wire.topology import Wire, open_wire
@@ -110,6 +111,22 @@ async def test_replies_lost_twice(
     assert await count_of(own_server) == 2
 
 
+async def test_redis_is_away_after_a_reply(
+    through: Wire, proxy: Proxy, own_server: RedisServer
+) -> None:
+    proxy.arm(Fault.LEAVE, names("INCR"))
+    assert await through.call("INCR", "counter") == 1
+    for _ in range(2):
+        assert isinstance(await answer(through, "INCR", "counter"), WireError)
+    assert await count_of(own_server) == 1
+    proxy.away = False
+    for _ in range(500):
+        if await answer(through, "INCR", "counter") == 2:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the lane never came back")
+
+
 async def test_half_a_request_does_not_run(
     through: Wire, proxy: Proxy, own_server: RedisServer
 ) -> None:
@@ -168,8 +185,8 @@ async def test_a_server_that_is_away_hangs_up(
     pytest.fail(f"the lane never came back: {answers[-1]}")
 
 
-async def answer(wire: Wire) -> object:
+async def answer(wire: Wire, *command: str) -> object:
     try:
-        return await wire.call("PING")
+        return await wire.call(*(command or ("PING",)))
     except WireError as error:
         return error

@@ -8,16 +8,17 @@ async with Proxy(directory / "proxy.sock", server.socket) as proxy:
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+from bench.torture.resp import Command, taken, words
+
 CLOSE_S_MAX = 1.0
 
-Command = list[bytes]
 Matches = Callable[[Command], bool]
 Hook = Callable[[], Awaitable[object]]
 
@@ -33,6 +34,8 @@ class Fault(Enum):
     """It runs, and the connection is cut instead of giving the reply."""
     CUT_REPLY = auto()
     """It runs, and the connection is cut in the middle of the reply."""
+    LEAVE = auto()
+    """It runs and is answered; then the connection is cut, and `away` is set."""
     HALF_OPEN = auto()
     """It does not run: from here on everything is swallowed, and nothing is ever answered."""
     MUTE = auto()
@@ -75,50 +78,6 @@ def names(*wanted: str) -> Matches:
     """Commands of these names; `EVALSHA` covers the EVAL that mends a NOSCRIPT, too."""
     upper = {name.upper().encode() for name in wanted}
     return lambda command: command[0].upper() in upper
-
-
-def end_of(data: bytes | bytearray, start: int = 0) -> int | None:
-    """Where the RESP2 value that begins at `start` ends; None when it is not all there."""
-    line = data.find(b"\r\n", start)
-    if line < 0:
-        return None
-    kind, end = data[start : start + 1], line + 2
-    if kind in b"+-:":
-        return end
-    if kind not in b"$*":
-        raise ValueError(f"not RESP2: {bytes(data[start : start + 20])!r}")
-    length = int(data[start + 1 : line])
-    if kind == b"$":
-        end += length + 2 if length >= 0 else 0
-        return end if end <= len(data) else None
-    for _ in range(length):
-        inner = end_of(data, end)
-        if inner is None:
-            return None
-        end = inner
-    return end
-
-
-def taken(buffer: bytearray) -> Iterator[bytes]:
-    """Each complete value of the buffer, which keeps the rest."""
-    start = 0
-    try:
-        while start < len(buffer) and (end := end_of(buffer, start)) is not None:
-            yield bytes(buffer[start:end])
-            start = end
-    finally:
-        del buffer[:start]
-
-
-def words(raw: bytes) -> Command:
-    """The words of one packed command."""
-    found, position = [], raw.index(b"\r\n") + 2
-    while position < len(raw):
-        line = raw.index(b"\r\n", position)
-        length = int(raw[position + 1 : line])
-        found.append(raw[line + 2 : line + 2 + length])
-        position = line + 2 + length + 2
-    return found
 
 
 class _Side(asyncio.Protocol):
@@ -206,6 +165,10 @@ class _Link:
         match trap.fault if trap else Fault.PASS:
             case Fault.DROP_REPLY:
                 return False
+            case Fault.LEAVE:
+                self._proxy.away = True
+                self._client.transport.write(raw)
+                return False
             case Fault.CUT_REPLY:
                 self._client.transport.write(raw[: len(raw) // 2])
                 return False
@@ -229,6 +192,7 @@ class Proxy:
     """Listens on the unix socket `path` and passes on to the one at `target`.
 
     commands: all that were asked to be passed on, those that sprang a trap as well.
+    away: whoever connects is sent away at once.
     """
 
     def __init__(self, path: Path, target: Path) -> None:
@@ -238,6 +202,7 @@ class Proxy:
         self._links: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server
         self.commands: list[Command] = []
+        self.away = False
 
     @property
     def url(self) -> str:
@@ -287,6 +252,8 @@ class Proxy:
         self._links.add(asyncio.get_running_loop().create_task(self._serve(client)))
 
     async def _serve(self, client: _Side) -> None:
+        if self.away:
+            return await client.close()
         loop = asyncio.get_running_loop()
         try:
             _, server = await loop.create_unix_connection(_Side, str(self._target))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.torture.ledger import bookings_of
 from bench.torture.power import aof_of
-from bench.torture.proxy import taken, words
+from bench.torture.resp import taken, words
 from bench.torture.run import Figure, Run, Torture, none_of
 from bench.torture.steps import STEPS
 from bench.torture.steps.bed import FORGOTTEN_AT_ONCE

@@ -1,7 +1,6 @@
 """A typed handler becomes an ASGI endpoint: who, how often, body, idempotency, reply."""
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
@@ -19,25 +18,16 @@ from billetter.access.principal import (
 from billetter.api import replies
 from billetter.api.accesslog import note_user
 from billetter.api.call import Call, Handler, Services
-from billetter.api.inputs import (
-    Gone,
-    Stop,
-    checked,
-    parse_body,
-    parse_query,
-    read_body,
-    said,
-    wrong,
-)
+from billetter.api.inputs import Gone, Stop, checked, parse_body, parse_query, read_body
 from billetter.api.limits import Caller, Gate, Gates, limited, told
+from billetter.api.replays import bind, recorded
 from billetter.api.replies import Reply
 from billetter.domain.account import Role
-from billetter.domain.ids import GUEST, UserId
+from billetter.domain.ids import GUEST
 from billetter.domain.outcome import OutcomeUnknown, Unavailable
 from billetter.domain.policy import Allowance, Group
-from billetter.engine.idempotency import Idempotency
 from billetter.engine.limits import scarcest
-from billetter.engine.once import Once
+from billetter.engine.unit_of_work import UnitOfWork
 
 BODY_MAX = 16_384
 """Bytes of a request body, unless the endpoint says otherwise."""
@@ -51,7 +41,6 @@ ADMINS: Roles = frozenset({Role.ADMIN})
 GATEWAYS: Roles = frozenset({Role.SERVICE, Role.ADMIN})
 
 _NOBODY = Principal(GUEST)
-_IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _READS = {
     b"authorization",
     b"billetter-signature",
@@ -177,11 +166,23 @@ class BoundEndpoint:
             inputs.append(parse_body(endpoint.body, body))
         if gates.inner is not None:
             await _admit(gates.inner, Caller(address, principal.user, authorization), left)
-        idempotency = None
-        if endpoint.keyed and (key := headers.get(b"idempotency-key")) is not None:
-            idempotency = await self._bind(key, principal.user, scope, body)
-        call = Call(self._services, principal, address, ids, headers, body, idempotency)
-        return await endpoint.handler(call, *inputs)
+        call = Call(self._services, principal, address, ids, headers, body, None)
+        if endpoint.safe:
+            return await endpoint.handler(call, *inputs)
+        with UnitOfWork() as unit:
+            if endpoint.keyed and (key := headers.get(b"idempotency-key")) is not None:
+                return await self._once(key, scope, call, inputs, unit)
+            return await endpoint.handler(call, *inputs)
+
+    async def _once(
+        self, key: bytes, scope: Scope, call: Call, inputs: list[BaseModel], unit: UnitOfWork
+    ) -> Reply:
+        """The reply to a request with an Idempotency-Key, of whichever call came first."""
+        target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+        keys, request = self._services.engine.keys, (scope["method"], target)
+        call.idempotency = await bind(keys, key, call.user, *request, body=call.body)
+        handler = self._endpoint.handler
+        return await recorded(keys, call.idempotency, unit, lambda: handler(call, *inputs))
 
     async def _principal(self, authorization: bytes | None, address: str) -> Principal:
         """Who calls, if they may."""
@@ -194,17 +195,6 @@ class BoundEndpoint:
         if self._roles is not None and principal.role not in self._roles:
             raise Stop(replies.FORBIDDEN)
         return principal
-
-    async def _bind(self, key: bytes, user: UserId, scope: Scope, body: bytes) -> Idempotency:
-        """Bind the caller's key to this request: method, path and what the body says."""
-        if not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise Stop(wrong("Idempotency-Key", "must be 1-255 visible ASCII characters"))
-        target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-        request = Once.named(scope["method"], target, said(body), ttl_ms=0)
-        idempotency = await self._services.engine.keys.bind(user, key.decode(), request.digest)
-        if idempotency is None:
-            raise Stop(replies.KEY_REUSED)
-        return idempotency
 
 
 async def _admit(gate: Gate, caller: Caller, left: list[Allowance]) -> None:

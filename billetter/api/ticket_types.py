@@ -25,25 +25,23 @@ async def add_ticket_type(call: Call, body: AddTicketType) -> Reply:
     amended = await call.engine.organizers.amend(event, acting(call), addition, call.once)
     if unless_bad("quantity", amended).outcome is not Outcome.AMENDED:
         return NOT_AMENDED[amended]
-    number = await _bound(call, event, amended, addition.number, body.name)
+    number = await _number(call, event, amended, addition.number, body.name)
     counts = Counts(body.quantity, 0, 0)
     price: Any = body.price
     return marked(reply(201, ticket_type(event, number, body.name, price, counts)), amended)
 
 
-async def _bound(call: Call, event: EventId, amended: Answer, number: int, name: str) -> int:
-    """The number of the zone that this request has added, whenever it is sent.
+async def _number(call: Call, event: EventId, amended: Answer, computed: int, name: str) -> int:
+    """The number of the zone that this request has added.
 
-    A repetition adds nothing, so it has computed another number. Where the first request ended
-    before it could bind its own, the zone is known by its name.
+    What was added before by a call of the same request, which nobody has answered yet, is known by
+    its name: this one has computed another number, and added nothing.
     """
-    if call.idempotency is None:
-        return number
-    if amended.replayed:
-        current = await call.engine.events.current(event)
-        zones = current.layout.zones if current else ()
-        number = max((zone.number for zone in zones if zone.name == name), default=0)
-    return await call.engine.keys.bind_id(call.idempotency, number)
+    if not amended.replayed:
+        return computed
+    current = await call.engine.events.current(event)
+    zones = current.layout.zones if current else ()
+    return max((zone.number for zone in zones if zone.name == name), default=0)
 
 
 ENDPOINTS = [list_ticket_types, add_ticket_type]

@@ -12,6 +12,7 @@ class Outcome(Enum):
 
     # Changes made.
     RESERVED = "RESERVED"
+    RECORDED = "RECORDED"
     CREATED = "CREATED"
     DRAWN = "DRAWN"
     OPENED = "OPENED"
@@ -44,6 +45,7 @@ class Outcome(Enum):
     COUNTS = "COUNTS"
     BOOKING = "BOOKING"
     INSPECTED = "INSPECTED"
+    REPLIED = "REPLIED"
     # Refusals.
     NO_EVENT = "NO_EVENT"
     NO_BOOKING = "NO_BOOKING"
@@ -81,6 +83,71 @@ class Outcome(Enum):
     CHANGED = "CHANGED"
     CALLED_OFF = "CALLED_OFF"
     UNCOUNTED = "UNCOUNTED"
+
+
+REFUSALS = frozenset(
+    {
+        Outcome.NO_EVENT,
+        Outcome.NO_BOOKING,
+        Outcome.NO_SEAT,
+        Outcome.NO_SEATS,
+        Outcome.NOT_YOURS,
+        Outcome.NOT_HELD,
+        Outcome.CLOSED,
+        Outcome.SEAT_TAKEN,
+        Outcome.TOO_MANY,
+        Outcome.WRONG_EVENT,
+        Outcome.ALREADY_CONFIRMED,
+        Outcome.EXHAUSTED,
+        Outcome.NOT_ON_SALE,
+        Outcome.CAP_REACHED,
+        Outcome.TOO_LATE,
+        Outcome.HAS_BOOKINGS,
+        Outcome.EMAIL_TAKEN,
+        Outcome.USERNAME_TAKEN,
+        Outcome.NO_ACCOUNT,
+        Outcome.WRONG_ROLE,
+        Outcome.NO_ZONE,
+        Outcome.SOLD_OUT,
+        Outcome.ALREADY_BOOKED,
+    }
+)
+"""Answers to a change that was not made, and will not be: they are final."""
+
+ASIDE = frozenset(
+    {
+        Outcome.RESERVED,
+        Outcome.RECORDED,
+        Outcome.REPLIED,
+        Outcome.KEY_REUSED,
+        Outcome.DRAWN,
+        Outcome.TAKEN,
+        Outcome.LIMITED,
+        Outcome.EXPIRED,
+        Outcome.VANISHED,
+        Outcome.FORGOTTEN,
+        Outcome.COUNTED,
+        Outcome.PROMOTED,
+        Outcome.SEATS,
+        Outcome.COUNTS,
+        Outcome.BOOKING,
+        Outcome.INSPECTED,
+        Outcome.HELD,
+        Outcome.KEPT,
+        Outcome.NOT_INITIATED,
+        Outcome.BAD_LAYOUT,
+        Outcome.STALE_LAYOUT,
+        Outcome.LAPSED,
+        Outcome.CHANGED,
+        Outcome.CALLED_OFF,
+        Outcome.UNCOUNTED,
+    }
+)
+"""Answers that neither make the change that somebody wants nor refuse it for good.
+
+They prepare it, tidy up, read, or say "not now". All that is in neither set counts as a change:
+to take something for one by mistake makes an answer less certain, never untrue.
+"""
 
 
 @dataclass(slots=True, unsafe_hash=True)  # Frozen ones take three times as long to make.

@@ -20,6 +20,7 @@ from billetter.domain.search import Search, Sort
 from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.scripts import Store
+from billetter.engine.unit_of_work import one_change
 
 CACHED_BYTES_MAX = 100_000_000
 """About what the events that a process remembers may take.
@@ -67,11 +68,14 @@ class Events:
         self, plan: EventPlan, user: UserId, idempotency: Idempotency | None = None
     ) -> Created:
         """Make an event on sale. The same Idempotency-Key makes it once."""
+        if idempotency and idempotency.id:
+            return await self.create_as(EventId(int(idempotency.id)), plan, user)
         event = EventId(await self._store.command("INCR", keys.EVENTS_NEXT))
         if idempotency:
             event = EventId(await self._keys.bind_id(idempotency, event))
         return await self.create_as(event, plan, user)
 
+    @one_change
     async def create_as(
         self, event: EventId, plan: EventPlan, user: UserId, *, seeded: bool = False
     ) -> Created:
@@ -80,7 +84,7 @@ class Events:
         made = fields.of_plan(plan) | ({"seeded": "1"} if seeded else {})
         flat = [text for field in made.items() for text in field]
         answer = await self._store.run("create_event", [own.event, own.journal], event, user, *flat)
-        await self._store.complete("ZADD", keys.EVENTS_INDEX, event, event)
+        await self._store.command("ZADD", keys.EVENTS_INDEX, event, event)
         return Created(event, answer.outcome, answer.replayed)
 
     async def get(self, event: EventId) -> Event | None:

@@ -21,6 +21,7 @@ from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
 from billetter.engine.repeat import Repeater
 from billetter.engine.scripts import Store
+from billetter.engine.unit_of_work import one_change
 
 Wants = Callable[[], Awaitable[Wanted | Answer]]
 """What a new booking wants, by what is known of the event now; or why it cannot be had."""
@@ -59,6 +60,7 @@ class Opener:
         said = (int(expires_ms), answer.outcome, answer.replayed)
         return Opened(booking, event_id, seats, prices, *said)
 
+    @one_change
     async def make(
         self,
         event: EventId,
@@ -97,10 +99,10 @@ class Opener:
     async def _relist(self, index: str, event: EventId, made: Answer) -> None:
         """What an earlier call made, and may not have listed; it may be gone by now."""
         earlier, _, created_ms, _ = made.fields
-        number = BookingNumber(int(earlier))
-        if await self._store.complete("EXISTS", keys.of_event(event).booking(number)):
+        own, number = keys.of_event(event), BookingNumber(int(earlier))
+        if await self._store.command("EXISTS", own.booking(number), reads=True):
             known = booking_id(event, number)
-            await self._store.complete("ZADD", index, "NX", created_ms, known)
+            await self._store.command("ZADD", index, "NX", created_ms, known)
 
     def _unlist(self, index: str, booking: BookingId) -> None:
         """What is left of an entry whose booking was not made goes when it is seen."""

@@ -5,6 +5,7 @@ A user of None is an administrator, who may do it with every event; others with 
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from billetter.domain.event import Change, Event
 from billetter.domain.ids import BookingNumber, EventId, UserId
@@ -13,9 +14,10 @@ from billetter.domain.outcome import Answer, Outcome
 from billetter.engine import fields, keys
 from billetter.engine.events import Events
 from billetter.engine.lines import Lines
-from billetter.engine.once import Once
+from billetter.engine.once import RETRY_TTL_MS, Once
 from billetter.engine.repeat import Repeater
-from billetter.engine.scripts import Completing, Store
+from billetter.engine.scripts import Store
+from billetter.engine.unit_of_work import one_change
 
 COUNTED_MAX = 500
 """Bookings counted at once."""
@@ -32,6 +34,7 @@ class Organizers:
         self._repeater = repeater
         self._lines = lines
 
+    @one_change
     async def amend(
         self, event_id: EventId, user: UserId | None, change: Change, once: Once | None = None
     ) -> Answer:
@@ -52,7 +55,9 @@ class Organizers:
                 changed = change(event)
             except LayoutError as error:
                 refusal = Answer(Outcome.BAD_LAYOUT, (str(error),))
-                return await self._repeater.refuse(event_id, once, refusal)
+                # The request is at fault, so its key is not used up; but what it did before counts.
+                brief = once and replace(once, ttl_ms=RETRY_TTL_MS)
+                return await self._repeater.refuse(event_id, brief, refusal)
             own = keys.of_event(event_id)
             args = (user or "", event_id, event.version, *_difference(event, changed))
             return await self._store.change("amend_event", own, own.to_amend(), named, *args)
@@ -60,11 +65,11 @@ class Organizers:
         answer = await self._repeater.final(event_id, attempt)
         if answer.outcome is Outcome.AMENDED:
             self._events.forget(event_id)
-            with Completing():
-                await self.settle(event_id)
+            await self.settle(event_id)
             await self._lines.serve(event_id)
         return answer
 
+    @one_change
     async def cancel(
         self, event_id: EventId, user: UserId | None, once: Once | None = None
     ) -> Answer:
@@ -78,11 +83,11 @@ class Organizers:
         answer = await self._store.change("cancel_event", own, declared, once, user or "", event_id)
         self._events.forget(event_id)
         if answer.outcome is Outcome.CANCELLING:
-            with Completing():
-                settled = await self.settle(event_id)
+            settled = await self.settle(event_id)
             return Answer(Outcome.CANCELLED) if _is_over(settled) else answer
         return answer
 
+    @one_change
     async def delete(
         self, event_id: EventId, user: UserId | None, once: Once | None = None
     ) -> Answer:
@@ -95,7 +100,7 @@ class Organizers:
             "delete_event", own, own.to_remove(), once or Once.anew(), user or "", event_id
         )
         if answer.outcome is Outcome.REMOVED:
-            await self._store.complete("ZREM", keys.EVENTS_INDEX, event_id)
+            await self._store.command("ZREM", keys.EVENTS_INDEX, event_id)
         self._events.forget(event_id)
         return answer
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from billetter.domain.ids import EventId, UserId, booking_id
-from billetter.domain.outcome import Outcome, OutcomeUnknown, Unavailable
+from billetter.domain.outcome import Outcome
 from billetter.engine import keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.once import Once
 from billetter.engine.scripts import Store
+from billetter.engine.unit_of_work import note_change, one_change
 
 
 class Reset:
@@ -24,21 +25,18 @@ class Reset:
         self._events = events
         self._requests = requests
 
-    async def run(self, user: UserId, idempotency: Idempotency | None = None) -> bool:
-        """Reset, and say so; False when this very request has done so before."""
+    @one_change
+    async def run(self, user: UserId, idempotency: Idempotency | None = None) -> None:
+        """Reset. The key of the very request that asks for it is spared."""
+        # Earlier versions marked the key, and recorded no reply.
         if idempotency and await self._requests.finished(idempotency):
-            return False
+            return note_change()
         spared = keys.user_once(user, idempotency.key).encode() if idempotency else b""
         ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
         made = [EventId(int(each)) for each in ids]
         kept = [event for event in made if await self._seeded(event)]
-        try:
-            await self._clear(made, kept, spared, user)
-        except Unavailable as error:
-            raise OutcomeUnknown(f"the reset stopped half-way: {error}") from error
-        if idempotency:
-            await self._requests.finish(idempotency)
-        return True
+        await self._clear(made, kept, spared, user)
+        note_change()
 
     async def _clear(
         self, made: Sequence[EventId], kept: Sequence[EventId], spared: bytes, user: UserId
@@ -77,8 +75,7 @@ class Reset:
             answer = await self._store.run("discard_booking", declared, event, number)
             if answer.outcome is Outcome.DISCARDED:
                 user = UserId(answer.fields[0])
-                await self._store.complete(
-                    "ZREM", keys.user_bookings(user), booking_id(event, number)
-                )
-        elif keys.is_of_requests(key):
-            await self._store.command("UNLINK", key)
+                index = keys.user_bookings(user)
+                await self._store.command("ZREM", index, booking_id(event, number))
+        elif keys.is_of_requests(key) and await self._store.command("UNLINK", key):
+            note_change()

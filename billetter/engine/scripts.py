@@ -5,7 +5,7 @@ failures of the wire become the domain's errors.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -13,9 +13,18 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, cast
 
-from billetter.domain.outcome import Answer, EngineError, Outcome, OutcomeUnknown, Unavailable
+from billetter.domain.outcome import (
+    ASIDE,
+    REFUSALS,
+    Answer,
+    EngineError,
+    Outcome,
+    OutcomeUnknown,
+    Unavailable,
+)
 from billetter.engine.keys import EventKeys
 from billetter.engine.once import Once
+from billetter.engine.unit_of_work import note_change, note_refusal
 from billetter.wire.errors import NotRun, Rejected, ReplyLost, WireError
 from billetter.wire.lane import Argument
 from billetter.wire.link import Reply
@@ -26,9 +35,20 @@ SCAN_COUNT = 500
 _INCLUDE = re.compile(r'^--- @include "([a-z_/]+)"\n', re.MULTILINE)
 _FLAGGED = "#!lua flags=no-writes\nreturn 1"
 _REPLAYED = b"="
-_OUTCOMES = {outcome.value.encode(): (outcome, False) for outcome in Outcome} | {
-    _REPLAYED + outcome.value.encode(): (outcome, True) for outcome in Outcome
+
+
+def _note_of(outcome: Outcome) -> Callable[[], None] | None:
+    if outcome in ASIDE:
+        return None
+    return note_refusal if outcome in REFUSALS else note_change
+
+
+_OUTCOMES = {
+    mark + outcome.value.encode(): (outcome, bool(mark), _note_of(outcome))
+    for outcome in Outcome
+    for mark in (b"", _REPLAYED)
 }
+"""What a reply begins with → outcome, whether it is given again, what a unit of work notes."""
 
 
 @cache
@@ -92,18 +112,6 @@ class Script:
         await wire.call("SCRIPT", "LOAD", self.source)
 
 
-class Completing:
-    """For what ends a change whose script has run: then no failure means "not made"."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Unavailable):
-            raise OutcomeUnknown(str(error)) from error
-
-
 class Store:
     """Runs scripts and plain commands on a wire.
 
@@ -125,7 +133,9 @@ class Store:
     async def run(self, name: str, keys: Sequence[str], *args: Argument) -> Answer:
         """Run a script and name its outcome. A read never leaves an outcome unknown."""
         reply = await self.run_raw(name, keys, *args)
-        outcome, replayed = _OUTCOMES[reply[0]]
+        outcome, replayed, note = _OUTCOMES[reply[0]]
+        if note is not None and not self._scripts[name].reads:
+            note()
         return Answer(outcome, tuple(map(_text, reply[1:])), replayed)
 
     def change(
@@ -172,16 +182,11 @@ class Store:
             raise _translated(error, reads=False) from error
 
     async def ensure(self, begun: Awaitable[Reply], *args: Argument) -> None:
-        """Wait for what was begun, and do it again if it failed: it belongs to a change."""
+        """Wait for what was begun, and do it again if it failed."""
         try:
             await begun
         except WireError:
-            await self.complete(*args)
-
-    async def complete(self, *args: Argument) -> Any:
-        """A command that ends a change whose script has run."""
-        with Completing():
-            return await self.command(*args)
+            await self.command(*args)
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """All keys that match, in batches; a key may come twice."""

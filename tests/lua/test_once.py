@@ -140,9 +140,20 @@ class Case:
 
 
 async def reserve(stage: Stage, candidate: str = "7") -> Reply:
-    key = keys.user_once(UserId(f"x:{stage.event}"), "a")
-    stage.watched = [key]
-    return await stage.run("reserve_id", [key], ONCE_MS, "print", candidate)
+    return await stage.run("reserve_id", _key(stage), ONCE_MS, "print", candidate, "token")
+
+
+async def record(stage: Stage) -> Reply:
+    return await stage.run("record_reply", _key(stage), ONCE_MS, "print", "token", "said")
+
+
+async def free(stage: Stage) -> Reply:
+    return await stage.run("free_key", _key(stage), "token")
+
+
+def _key(stage: Stage) -> list[str]:
+    stage.watched = [keys.user_once(UserId(f"x:{stage.event}"), "a")]
+    return stage.watched
 
 
 async def take_token(stage: Stage) -> Reply:
@@ -207,6 +218,8 @@ async def promoting(stage: Stage) -> None:
 
 CASES = [
     Case("reserve_id", "", nothing, reserve, False),
+    Case("record_reply", "", reserve, record, False),
+    Case("free_key", "", reserve, free, True),
     Case("take_token", "", nothing, take_token, False),
     Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
     Case("draw_numbers", "", nothing, lambda stage: stage.draw(9), False),

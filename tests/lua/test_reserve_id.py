@@ -17,8 +17,16 @@ class Request:
         self.key = keys.user_once(UserId(f"x:{stage.event}"), "key with {braces} ☀")
         stage.watched.append(self.key)
 
-    async def reserve(self, print_: str, candidate: str = "", ttl_ms: int = ONCE_MS) -> Reply:
-        return await self.stage.run("reserve_id", [self.key], ttl_ms, print_, candidate)
+    async def reserve(
+        self, print_: str, candidate: str = "", ttl_ms: int = ONCE_MS, token: str = "t"
+    ) -> Reply:
+        return await self.stage.run("reserve_id", [self.key], ttl_ms, print_, candidate, token)
+
+    async def record(self, reply: str, print_: str = "a", token: str = "t") -> Reply:
+        return await self.stage.run("record_reply", [self.key], ONCE_MS, print_, token, reply)
+
+    async def free(self, token: str = "t") -> Reply:
+        return await self.stage.run("free_key", [self.key], token)
 
     async def kept(self) -> list[str]:
         found: list[str] = await self.stage.command("HGETALL", self.key)
@@ -32,13 +40,15 @@ def request_(stage: Stage) -> Request:
 
 async def test_binds_the_key_to_the_request(request_: Request) -> None:
     assert await request_.reserve("a") == ["RESERVED", ""]
-    assert await request_.kept() == ["fingerprint", "a"]
+    assert await request_.kept() == ["fingerprint", "a", "by", "t"]
     assert 0 < await request_.stage.command("PTTL", request_.key) <= ONCE_MS
 
 
 async def test_again_it_is_bound_already(request_: Request) -> None:
     await request_.reserve("a")
-    assert await request_.stage.unchanged(request_.reserve("a")) == ["RESERVED", ""]
+    for token in ("t", "u"):
+        again = request_.reserve("a", token=token)
+        assert await request_.stage.unchanged(again) == ["RESERVED", ""]
 
 
 async def test_another_request_cannot_use_it(request_: Request) -> None:
@@ -60,7 +70,7 @@ async def test_the_first_candidate_stays(request_: Request) -> None:
 async def test_a_candidate_may_come_later_and_does_not_prolong_the_key(request_: Request) -> None:
     await request_.reserve("a")
     assert await request_.reserve("a", "7", ttl_ms=10 * ONCE_MS) == ["RESERVED", "7"]
-    assert await request_.kept() == ["fingerprint", "a", "id", "7"]
+    assert await request_.kept() == ["fingerprint", "a", "by", "t", "id", "7"]
     assert 0 < await request_.stage.command("PTTL", request_.key) <= ONCE_MS
 
 
@@ -76,3 +86,18 @@ async def test_after_its_time_the_key_is_anybodys(request_: Request) -> None:
         while await request_.stage.command("EXISTS", request_.key):
             pass
     assert await request_.reserve("b") == ["RESERVED", ""]
+
+
+async def test_a_recorded_reply_is_given_unless_an_id_is_asked_for(request_: Request) -> None:
+    await request_.reserve("a", "7")
+    await request_.record("said")
+    assert await request_.stage.unchanged(request_.reserve("a")) == ["REPLIED", "said"]
+    assert await request_.stage.unchanged(request_.reserve("a", "8")) == ["RESERVED", "7"]
+    assert await request_.stage.unchanged(request_.reserve("b")) == ["KEY_REUSED"]
+
+
+async def test_a_key_of_an_earlier_version_works(request_: Request) -> None:
+    await request_.stage.command("HSET", request_.key, "fingerprint", "a", "id", "7")
+    assert await request_.reserve("a") == ["RESERVED", "7"]
+    assert await request_.record("said") == ["RECORDED"]
+    assert await request_.reserve("a") == ["REPLIED", "said"]

@@ -4,7 +4,7 @@ import asyncio
 
 from bench.torture.steps.bed import SEATS, SHORT_MS, Bed, Step, Told, plan
 from billetter.domain.ids import split_booking_id
-from billetter.domain.outcome import Outcome
+from billetter.domain.outcome import Answer, Outcome
 from billetter.engine import Engine, keys
 from billetter.engine.once import Once
 
@@ -13,6 +13,21 @@ async def _create(engine: Engine, bed: Bed, once: Once | None) -> Told:
     bound = await engine.keys.bind(bed.bob, f"create-{bed.event}", "print")
     assert bound is not None, "nobody else has this key"
     return await engine.events.create(plan(), bed.bob, bound)
+
+
+async def _answer(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """What is done with the keys of two requests: one is answered, one comes to nothing."""
+    answered, vain = f"answered-{bed.event}", f"vain-{bed.event}"
+    if bound := await engine.keys.bind(bed.bob, vain, "print"):
+        await engine.keys.free(bound)
+    bound = await engine.keys.bind(bed.bob, answered, "print")
+    assert bound is not None, "nobody else has this key"
+    if bound.reply is None:
+        await engine.keys.record(bound, b"said")
+    again = await engine.keys.bind(bed.bob, answered, "print")
+    assert again is not None
+    assert again.reply is not None
+    return Answer(Outcome.REPLIED, (again.reply.decode(),))
 
 
 async def _open(engine: Engine, bed: Bed, once: Once | None) -> Told:
@@ -93,6 +108,7 @@ async def _remove(engine: Engine, bed: Bed, once: Once | None) -> Told:
 
 STEPS = [
     Step("create an event", "", _create, makes=True),
+    Step("answer under a key", "", _answer),
     Step("open a booking with seats", "", _open),
     Step("open with a seat that is none", "", _open_nowhere),
     Step("open over a lapsed hold", "seats lapse", _open_lapsed, hold_ms=SHORT_MS),
