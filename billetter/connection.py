@@ -1,48 +1,45 @@
 """One client's connection: uvicorn's HTTP protocol with whole responses, and with limits.
 
-uvicorn by itself waits for ever for a header or a body, and httptools takes headers of any size.
+uvicorn by itself waits for ever for a header, a body or a reader.
 """
 
 import asyncio
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 from weakref import ref
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from billetter.api import replies
-from billetter.api.replies import WHOLE, Reply
+from billetter.api.replies import Reply
+from billetter.flow import drop
+from billetter.request_reader import RequestReader
 
-HEADER_BYTES_MAX: Final = 16_384
-"""Bytes of a request line and its headers."""
+UNREAD_BYTES_MAX: Final = 16_384
+"""Bytes of answers that wait for a client to read, beside one answer."""
+LINGER_S: Final = 2.0
+"""Seconds for the client to read why it is sent away, before what it still sends resets that."""
 SPARE_CONNECTIONS: Final = 256
 """Connections above the limit that are still told so; more are closed without a word."""
-
 FULL: Final = replies.error(
     503, "unavailable", "There are too many connections; try again.", (b"retry-after", b"1")
 )
-HEADERS_TOO_LARGE: Final = replies.error(
-    431, "headers_too_large", f"The headers may have {HEADER_BYTES_MAX} bytes at most."
-)
-NOT_HTTP: Final = replies.error(400, "bad_request", "This is not an HTTP request.")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """connections_max: per worker. header_s, body_s: seconds that each may take to arrive."""
+    """connections_max: per worker. header_s, body_s: seconds that each may take to arrive.
+
+    body_s is also how long a client may read nothing while answers wait for it.
+    """
 
     connections_max: int
     header_s: float
     body_s: float
 
 
-class Connection(HttpToolsProtocol):
+class Connection(RequestReader):
     """An endpoint's reply leaves as it is, in one system call: see `send_whole`.
 
     Nothing is timed per request but by two assignments: `reap` is called for all connections
@@ -53,52 +50,19 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
         # uvicorn would log as soon as anybody listens to its loggers, and see each answer for it.
         self.access_log = False
-        self._refused = False
-        self._received = 0
-        self._in_body = False
-        self._draining = False
-        self._waiting_since = self.loop.time()
-        """For the rest of a request. inf, here and below: not at all."""
-        self._idle_since = math.inf
-        """For a next request."""
-        self._full = len(self.connections) > self.limits.connections_max
+        self._full = self._deaf = len(self.connections) > self.limits.connections_max
         if len(self.connections) > self.limits.connections_max + SPARE_CONNECTIONS:
             transport.abort()
 
-    def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
-        if self._full:
-            # Said only now: an answer to a request that was not read yet may be lost with it.
-            self._refuse(FULL)
-            return
-        if self._waiting_since == math.inf:
-            self._waiting_since = self.loop.time()
-        if not self._in_body:
-            self._received += len(data)
-        super().data_received(data)
-        if not self._in_body and self._received > HEADER_BYTES_MAX and not self._refused:
-            self._refuse(HEADERS_TOO_LARGE)
-
-    def on_message_begin(self) -> None:
-        self._waiting_since = self.loop.time()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_body = True
-        if self._received > HEADER_BYTES_MAX and self._header_bytes() > HEADER_BYTES_MAX:
-            self._refuse(HEADERS_TOO_LARGE)
-        if not self._refused:
-            super().on_headers_complete()
-            # The task that serves the request starts in the next turn of the loop.
-            # It must not own the cycle: that owns the scope, and only circles need the collector.
-            whole: Any = partial(self.send_whole, ref(self.cycle))
-            self.scope["extensions"] = {WHOLE: whole}
-
-            if self._draining:
-                self.cycle.keep_alive = False
+    def shutdown(self) -> None:
+        self._whole_first = False
+        if self._leaving_since == math.inf:
+            super().shutdown()
+        else:
+            self.transport.close()
 
     def drain(self) -> None:
         """Close with the answer that is due, or the next one: others serve in place of this worker.
@@ -109,14 +73,13 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
 
-    def on_body(self, body: bytes) -> None:
-        if not self._refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._in_body, self._received, self._waiting_since = False, 0, math.inf
-        if not self._refused:
-            super().on_message_complete()
+    def _put_off(self, data: bytes) -> None:
+        if self._full and not self.transport.is_closing():
+            # Said only now: an answer to a request that was not read yet may be lost with it.
+            self._write_last(FULL)
+            self.transport.close()
+        else:
+            super()._put_off(data)
 
     def send_whole(self, asked: "ref[RequestResponseCycle]", reply: Reply) -> bool:
         """Send a reply in one write, made of bytes that were joined once; False: not this way.
@@ -130,11 +93,11 @@ class Connection(HttpToolsProtocol):
             return True
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        if not self.transport.is_closing():  # As after a refusal of what came next.
+        if not self.transport.is_closing():  # As after a timeout.
             self.transport.write(self._bytes_of(cycle, reply))
         cycle.message_event.set()
         if not cycle.keep_alive:
-            self.transport.close()
+            self._end_after(cycle)
         cycle.on_response()
         return True
 
@@ -148,44 +111,21 @@ class Connection(HttpToolsProtocol):
             parts.append(reply.body)
         return b"".join(parts)
 
-    def on_response_complete(self) -> None:
-        """As uvicorn has it, but that `reap` is the timer of a connection without a request.
-
-        One timer a request, started here and stopped by the next one, is 1.3 µs of CPU time.
-        """
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self._idle_since = self.loop.time()
-
-    def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = math.inf
-
     def reap(self, now: float) -> None:
         """Close the connection if its client has had its time; now: the loop's time."""
+        if self.flow.unread_for(now) > self.limits.body_s:
+            drop(self.transport)
         patience_s = self.limits.body_s if self._in_body else self.limits.header_s
-        late = now - self._waiting_since > patience_s
-        if late or now - self._idle_since > self.timeout_keep_alive:
+        late = now - self._waiting_since > patience_s and not self.flow.read_paused
+        idle = now - self._idle_since > self.timeout_keep_alive
+        if late or idle or now - self._leaving_since > LINGER_S:
             self.transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """In the words of the API, where uvicorn sends plain text."""
-        self._refuse(NOT_HTTP)
-
-    def _header_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-    def _refuse(self, reply: Reply) -> None:
-        self._refused = True
-        under_way = self.cycle is not None and not self.cycle.response_complete
-        if not (under_way and self.cycle.response_started):
-            last = reply.plus((b"connection", b"close"))
-            self.transport.write(STATUS_LINE[reply.status] + last.head + reply.body)
-        self.transport.close()
+    def _end_after(self, cycle: RequestResponseCycle) -> None:
+        if self._in_body and cycle is self.cycle:
+            self._leave()
+        else:
+            self.transport.close()
 
 
 def limited(limits: Limits) -> type[Connection]:

@@ -15,7 +15,8 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from billetter.api.replies import reply
-from billetter.connection import HEADER_BYTES_MAX, Limits, limited
+from billetter.connection import Limits, limited
+from billetter.request_reader import HEADER_BYTES_MAX
 from tests.processes import Process, eventually, short_directory
 
 CONNECTIONS_MAX = 20
@@ -157,7 +158,7 @@ class Transport:
         return None
 
     def __getattr__(self, name: str) -> object:
-        return lambda: None
+        return lambda *_, **__: None
 
 
 class Session:
