@@ -28,7 +28,7 @@ from billetter.wire.errors import WireError
 from billetter.wire.topology import ServerFacts, inspect, objection
 from billetter.worker import BACKLOG, KILL_AFTER_S, READY
 
-APP: Final = "billetter.app:create_app"
+APP: Final = "billetter.app:create_served_app"
 FAKE: Final = "fake://billetter"
 INSTALL: Final = (
     "install Redis 6.2 or newer (its redis-server is found on the PATH) or, on Linux x86-64 with"
