@@ -171,6 +171,25 @@ async def test_two_loops_at_once_see_the_same_seats() -> None:
             assert len((await client.get("/api/events")).json()) == events
 
 
+def test_loops_may_take_turns() -> None:
+    app = make_app(FAKE)
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        for turn in range(3):
+            for runner in (one, other):
+                runner.run(without_a_lifespan(app))
+            assert one.run(count_events(app)) == other.run(count_events(app)) == 2 * turn + 2
+
+
+def test_a_loop_that_was_left_lying_keeps_nobody_else_waiting() -> None:
+    app = make_app(FAKE)
+    abandoned = asyncio.new_event_loop()
+    abandoned.run_until_complete(without_a_lifespan(app))
+    asyncio.run(without_a_lifespan(app))
+    with asyncio.Runner(loop_factory=lambda: abandoned):
+        pass  # Its tasks end.
+    assert asyncio.run(count_events(app)) == 2
+
+
 @in_its_own_loop
 async def test_one_lifespan_inside_another_ends_nothing() -> None:
     app = make_app(FAKE)

@@ -24,8 +24,8 @@ from billetter.api import (
 )
 from billetter.api.call import Services
 from billetter.api.endpoint import Endpoint
-from billetter.api.middleware import Admission, RequestId
-from billetter.api.sites import answer_for, path_of
+from billetter.api.middleware import Admission, Entrance
+from billetter.api.sites import Hosts, path_of
 
 ID_DIGITS_MAX = 16
 MODULES = (
@@ -87,7 +87,7 @@ class Dispatch:
         }
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        path = path_of(scope)
+        path = path_of(scope) if scope.get("root_path") else scope["path"]
         return self._exact.get((scope["method"], path), self._app)(scope, receive, send)
 
 
@@ -103,4 +103,4 @@ def build(services: Services, requests_max: int, hosts: Collection[str] = ()) ->
     app.router.redirect_slashes = False
     app.router.default = not_found
     admitted = Admission(Dispatch(app, resources), requests_max)
-    return RequestId(answer_for(hosts, admitted))
+    return Entrance(admitted, Hosts(hosts))

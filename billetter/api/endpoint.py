@@ -31,7 +31,7 @@ from billetter.api.inputs import (
 )
 from billetter.api.limits import Caller, Gate, Gates, limited, told
 from billetter.api.replies import Reply
-from billetter.api.sites import BY_BROWSERS, CROSS_SITE, HOST
+from billetter.api.sites import BY_BROWSERS, CROSS_SITE, FETCH_SITE, ORIGIN
 from billetter.domain.account import Role
 from billetter.domain.ids import GUEST, UserId
 from billetter.domain.outcome import OutcomeUnknown, Unavailable
@@ -60,7 +60,6 @@ _READS = {
     b"content-type",
     b"idempotency-key",
     b"if-none-match",
-    HOST,
 } | BY_BROWSERS
 
 logger = logging.getLogger("billetter.api")
@@ -168,7 +167,8 @@ class BoundEndpoint:
             if name in _READS:
                 # Lines of one name are one list (RFC 9110, 5.3), and nothing that takes one alone.
                 headers[name] = value if name not in headers else b"%b, %b" % (headers[name], value)
-        if self._changes and self._services.sites.refuse(headers):
+        by_a_page = ORIGIN in headers or FETCH_SITE in headers
+        if by_a_page and self._changes and self._services.sites.refuse(headers, scope):
             raise Stop(CROSS_SITE)
         client = scope.get("client")
         address, authorization = client[0] if client else "", headers.get(b"authorization")

@@ -10,9 +10,9 @@ from a foreign page to here:
   `Origin` or `Sec-Fetch-Site`, and `Sites` refuses what would change anything.
 """
 
-from collections.abc import Awaitable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from billetter.api.replies import error
 from billetter.domain.network import is_address, is_named
@@ -45,41 +45,28 @@ def path_of(scope: Scope) -> str:
     return path.removeprefix(root) if root else path
 
 
-def answer_for(hosts: Collection[str], app: ASGIApp) -> ASGIApp:
-    """The app behind Hosts; as it is where it answers for all names."""
-    return Hosts(app, hosts) if hosts else app
-
-
 class Hosts:
-    """Answers 421 to requests for other hosts than these names, the loopback's, and addresses.
+    """The hosts that are answered for: these names, the loopback's, and addresses; or all of them.
 
     An address needs no name to be looked up, so nobody can make it lead elsewhere.
     A request without any Host, which HTTP/1.0 allows, comes from no browser.
+
+    names: none, for all there are. known: values of Host that were answered for.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
-        self._app = app
-        self._names = {"localhost", "*.localhost", *names}
-        self._known: set[bytes] = set()
+    def __init__(self, names: Collection[str] = ()) -> None:
+        self._names = {"localhost", "*.localhost", *names} if names else {"*"}
+        self.known: set[bytes] = set()
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        for name, value in scope["headers"]:
-            if name == HOST:
-                if value in self._known or self._answers_for(value):
-                    break
-                if path_of(scope) in ALWAYS_ANSWERED:
-                    break
-                return MISDIRECTED.send(scope, send)
-        return self._app(scope, receive, send)
-
-    def _answers_for(self, value: bytes) -> bool:
+    def answer_for(self, value: bytes, scope: Scope) -> bool:
+        """Whether a request with this Host is to be answered."""
         host = value.decode("latin-1").lower()
-        if not (is_address(host) or is_named(host, self._names)):
-            return False
-        if len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-        self._known.add(value)
-        return True
+        if is_address(host) or is_named(host, self._names):
+            if len(self.known) >= KNOWN_MAX:
+                self.known.clear()
+            self.known.add(value)
+            return True
+        return path_of(scope) in ALWAYS_ANSWERED
 
 
 class Sites:
@@ -94,11 +81,13 @@ class Sites:
         self._everybody = b"*" in self._trusted
         self._guests = guests
 
-    def refuse(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether a request comes from a page of a foreign site, and would act as someone."""
+    def refuse(self, headers: Mapping[bytes, bytes], scope: Scope) -> bool:
+        """Whether a request comes from a page of a foreign site, and would act as someone.
+
+        One without both headers comes from no browser, or from one so old that only its Host can
+        be checked.
+        """
         origin, site = headers.get(ORIGIN), headers.get(FETCH_SITE)
-        if origin is None and site is None:
-            return False  # No browser, or one so old that only its Host can be checked.
         if origin in self._trusted or self._everybody:
             return False
         if not self._guests and not _by_itself(headers.get(b"authorization")):
@@ -106,7 +95,7 @@ class Sites:
         if site is not None:
             # It tells for sure: a proxy may have changed the Host, but not this.
             return site not in (b"same-origin", b"none")
-        return not _is_own(origin or b"", headers.get(HOST, b""))
+        return origin is not None and not _is_own(origin, dict(scope["headers"]).get(HOST, b""))
 
 
 def _by_itself(authorization: bytes | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from billetter.api.middleware import Entrance
 from billetter.api.signatures import Callback, Result, sign_callback
 from billetter.api.sites import KNOWN_MAX, Hosts, Sites
 from billetter.app import create_app, create_served_app
@@ -161,23 +162,27 @@ async def test_a_request_without_a_host_comes_from_no_browser() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         sent.append("served")
 
-    hosts = Hosts(app, ["localhost"])
-    await hosts({"type": "http", "path": "/", "headers": []}, None, None)  # type: ignore[arg-type]
+    entrance: Any = Entrance(app, Hosts(["localhost"]))
+    await entrance({"type": "http", "path": "/", "headers": []}, None, None)
     assert sent == ["served"]
 
 
-async def test_few_of_the_hosts_asked_for_are_remembered() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+async def test_a_refusal_echoes_what_a_request_is_called() -> None:
+    headers = {"host": "rebound.example", "x-request-id": "7f3a"}
+    async with asking(served()) as client:
+        answer = await client.get("/api/events", headers=headers)
+    refused(answer, 421, "misdirected_request")
+    assert answer.headers["x-request-id"] == "7f3a"
 
-    async def send(message: Any) -> None: ...
 
-    hosts = Hosts(app, ["localhost"])
+def test_few_of_the_hosts_asked_for_are_remembered() -> None:
+    hosts = Hosts(["localhost"])
+    scope: dict[str, Any] = {"path": "/"}
     for number in range(3 * KNOWN_MAX):
-        for host in (f"n{number}.localhost", f"n{number}.evil.example"):
-            headers = [(b"host", host.encode())]
-            await hosts({"path": "/", "headers": headers}, None, send)  # type: ignore[arg-type]
-        assert len(hosts._known) <= KNOWN_MAX
-    assert not any(b"evil" in known for known in hosts._known)
+        assert hosts.answer_for(b"n%d.localhost" % number, scope)
+        assert not hosts.answer_for(b"n%d.evil.example" % number, scope)
+        assert len(hosts.known) <= KNOWN_MAX
+    assert not any(b"evil" in known for known in hosts.known)
 
 
 # Sites, as a table.
@@ -290,10 +295,11 @@ async def test_a_password_that_a_browser_remembers_serves_no_other_site(required
 def test_where_guests_are_none_only_what_browsers_add_counts() -> None:
     sites = Sites(guests=False)
     headers = {b"origin": b"https://evil.example"}
-    assert not sites.refuse(headers)
-    assert not sites.refuse({**headers, b"authorization": b"bearer token"})
-    assert sites.refuse({**headers, b"authorization": b"Negotiate token"})
-    assert sites.refuse({**headers, b"authorization": b"Basic Zm9v"})
+    scope: dict[str, Any] = {"headers": []}
+    assert not sites.refuse(headers, scope)
+    assert not sites.refuse({**headers, b"authorization": b"bearer token"}, scope)
+    assert sites.refuse({**headers, b"authorization": b"Negotiate token"}, scope)
+    assert sites.refuse({**headers, b"authorization": b"Basic Zm9v"}, scope)
 
 
 # Callbacks.
