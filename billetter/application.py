@@ -26,6 +26,25 @@ class Service(NamedTuple):
     background: contextlib.AbstractAsyncContextManager[None]
 
 
+class _Usual(NamedTuple):
+    """What serves most requests, and how to see which: its loop is that which runs in this thread.
+
+    Before Python 3.12, to ask for the running loop takes as long as half of all that this costs.
+    """
+
+    loop: asyncio.AbstractEventLoop | None
+    is_running: Callable[[], bool]
+    thread: int
+    app: ASGIApp
+
+
+async def _serve_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotImplementedError
+
+
+_NOTHING = _Usual(None, lambda: False, 0, _serve_nothing)
+
+
 class Application:
     """An ASGI 3 application. It starts with the server's lifespan, or else by the first request.
 
@@ -37,18 +56,14 @@ class Application:
         self._build = build
         self._spare: Service | None = build()
         self._started: dict[asyncio.AbstractEventLoop, _Started] = {}
-        # What serves most of the requests, in most processes all of them.
-        self._app: ASGIApp
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
-        self._is_running = _never
+        self._usual = _NOTHING
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            # Before Python 3.12, get_running_loop takes as long as half of all that this costs.
-            if self._is_running() and get_ident() == self._thread:
-                await self._app(scope, receive, send)
+            usual = self._usual  # At once: loops of other threads may change it.
+            if usual.is_running() and get_ident() == usual.thread:
+                await usual.app(scope, receive, send)
             else:
                 await self._serve_unstarted(scope, receive, send)
         elif kind == "lifespan":
@@ -115,21 +130,16 @@ class Application:
                 del self._started[loop]  # The next one tries again.
             raise
         if self._started.get(loop) is started:
-            self._loop, self._app = loop, started.app
-            self._thread, self._is_running = get_ident(), loop.is_running
+            self._usual = _Usual(loop, loop.is_running, get_ident(), started.app)
         return started
 
     async def _stop(self, started: "_Started") -> None:
         loop = asyncio.get_running_loop()
         if self._started.get(loop) is started:
             del self._started[loop]
-        if self._loop is loop:
-            self._loop, self._is_running = None, _never
+        if self._usual.loop is loop:
+            self._usual = _NOTHING
         await started.stop()
-
-
-def _never() -> bool:
-    return False
 
 
 class _Started:

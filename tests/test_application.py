@@ -6,6 +6,7 @@ import inspect
 import logging
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -350,6 +351,31 @@ async def test_it_may_be_mounted_in_another() -> None:
         assert (await client.get(made.headers["location"])).json()["title"] == "An evening"
         assert (await client.get("/box/office/health")).status_code == 200
         assert (await client.get("/box/office/nowhere")).json()["error"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["", "/tickets"])
+@in_its_own_loop
+async def test_a_server_may_be_told_where_it_is(path: str) -> None:
+    """Some servers put their root path before the path of each request, and some do not."""
+    app: Any = make_app(FAKE)
+    transport = httpx.ASGITransport(app, root_path="/tickets")
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://a{path}") as client:
+        made = await client.post("/api/events", json=EVENT)
+        assert made.headers["location"] == f"/tickets/api/events/{made.json()['id']}"
+        assert (await client.get(f"/api/events/{made.json()['id']}")).status_code == 200
+
+
+def test_loops_of_several_threads_are_never_mixed_up() -> None:
+    app = make_app(FAKE)
+
+    async def many() -> None:
+        async with asking(app) as client:
+            for _ in range(50):
+                assert (await client.get("/api/events")).status_code == 200
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(asyncio.run, many()) for _ in range(8)]:
+            done.result(30)
 
 
 @in_its_own_loop
