@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -19,39 +19,68 @@ from billetter.api.accesslog import AccessLog, open_log
 from billetter.api.call import Services
 from billetter.api.hardening import across_origins
 from billetter.api.limits import LoginGuard
+from billetter.api.sites import Sites
+from billetter.application import Application, Service
 from billetter.demo import seed
-from billetter.domain.network import parse_networks, parse_origins
+from billetter.domain.network import (
+    host_of,
+    origin_of,
+    parse_hosts,
+    parse_networks,
+    parse_origins,
+)
 from billetter.domain.outcome import EngineError, Unavailable
 from billetter.domain.policy import parse_policies
 from billetter.engine import Engine, Retention
 from billetter.settings import Settings
 from billetter.wire.errors import NotRun
-from billetter.wire.topology import open_wire
+from billetter.wire.topology import Wire, wire_opener
 
 RETRY_S = 0.5
 
 logger = logging.getLogger("billetter")
 
 
-def create_app(settings: Settings, redis_url: str) -> ASGIApp:
-    """The ASGI application over the Redis at `redis_url`; it starts even while that is away."""
-    wire = open_wire(
+def create_app(settings: Settings, redis_url: str, *, hosts: Iterable[str] = ()) -> Application:
+    """The ASGI application over the Redis at `redis_url`; it starts even while that is away.
+
+    hosts: names that it answers for beside those of the settings; without any, for all names.
+    """
+    open_wire = wire_opener(
         redis_url,
         deadline_s=settings.redis_deadline_ms / 1000,
         in_flight_max=settings.in_flight_max,
     )
-    engine = Engine(wire, _retention(settings))
+    names = _host_names(settings, hosts)
+    if settings.access_log:
+        open_log()
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: object) -> AsyncIterator[None]:
-        with contextlib.suppress(NotRun):
-            await wire.start()
-        async with _background(settings, engine):
-            yield
-        await wire.close()
+    def build() -> Service:
+        wire = open_wire()
+        engine = Engine(wire, _retention(settings))
+        app = api.build(_services(settings, engine), settings.requests_max, names)
+        return Service(_outside(settings, app), _background(settings, wire, engine))
 
-    services = _services(settings, engine)
-    return _outside(settings, api.build(services, lifespan, settings.requests_max))
+    return Application(build)
+
+
+def create_served_app(settings: Settings, redis_url: str) -> Application:
+    """The application as `billetter serve` runs it.
+
+    Guests are told from nobody, so in open mode any page could reach them through a name of its own
+    that leads here (DNS rebinding): only the names of this machine, and those set, are answered.
+    """
+    open_to_guests = settings.auth == "open"
+    own = ("localhost", settings.host.lower()) if open_to_guests else ()
+    return create_app(settings, redis_url, hosts=own)
+
+
+def _host_names(settings: Settings, more: Iterable[str]) -> frozenset[str]:
+    """The names to answer for; none: all of them."""
+    names = {*more, *parse_hosts(settings.hosts or "")}
+    if names and settings.public_url:
+        names.add(host_of(settings.public_url))
+    return frozenset(names)
 
 
 def _services(settings: Settings, engine: Engine) -> Services:
@@ -71,7 +100,13 @@ def _services(settings: Settings, engine: Engine) -> Services:
         payment_ms=settings.payment_s * 1000,
         payment_url=settings.payment_url,
         payment_secret=_bytes(settings.payment_secret) if settings.payment_secret else None,
+        sites=_sites(settings),
     )
+
+
+def _sites(settings: Settings) -> Sites:
+    own = [origin_of(settings.public_url)] if settings.public_url else []
+    return Sites([*parse_origins(settings.cors_origins or ""), *own], settings.auth == "open")
 
 
 def _bytes(secret: SecretStr) -> bytes:
@@ -82,7 +117,6 @@ def _outside(settings: Settings, app: ASGIApp) -> ASGIApp:
     """What an operator may put around the API; nothing by default, as each costs a little."""
     app = across_origins(app, parse_origins(settings.cors_origins or ""))
     if settings.access_log:
-        open_log()
         app = AccessLog(app)
     if settings.trusted_proxies:
         proxied: Any = ProxyHeadersMiddleware(
@@ -99,8 +133,19 @@ def _retention(settings: Settings) -> Retention:
 
 
 @contextlib.asynccontextmanager
-async def _background(settings: Settings, engine: Engine) -> AsyncIterator[None]:
+async def _background(settings: Settings, wire: Wire, engine: Engine) -> AsyncIterator[None]:
     """Prepare Redis, at once if it is there and in the background if not, and keep sweeping."""
+    try:
+        with contextlib.suppress(NotRun):
+            await wire.start()
+        async with _prepared(settings, engine):
+            yield
+    finally:
+        await wire.close()
+
+
+@contextlib.asynccontextmanager
+async def _prepared(settings: Settings, engine: Engine) -> AsyncIterator[None]:
     work: list[Coroutine[Any, Any, None]] = [engine.readiness.watch()]
     try:
         await _prepare(settings, engine)

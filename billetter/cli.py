@@ -2,6 +2,8 @@
 
 import argparse
 import ipaddress
+import logging
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,10 +13,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from billetter import __version__, auditing, users
+from billetter.domain.network import parse_hosts
 from billetter.listener import StartError
 from billetter.logs import open_logs
 from billetter.server import INSTALL, Running, run
-from billetter.settings import Settings
+from billetter.settings import Settings, unknown_variables, variable
 from billetter.wire.topology import ServerFacts
 
 WRONG: Final = 2
@@ -44,11 +47,18 @@ VALUES: Final = {
 }
 SWITCHES: Final = ("demo", "access_log")
 
+MODES: Final = {
+    "open": "open: whoever reaches this address may do everything, without credentials"
+    " (BILLETTER_AUTH)",
+    "required": "required: only events and seats are shown without credentials (BILLETTER_AUTH)",
+}
 DURABILITY: Final = {
     "fsync": "an answer of 200 is on disk (appendfsync always)",
     "everysec": "a power cut may lose the last second; appendfsync always loses nothing",
     "memory": "MEMORY ONLY: ALL BOOKINGS ARE LOST WHEN REDIS ENDS; set appendonly yes",
 }
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     open_logs()
+    _warn_of_unknown_variables()
     try:
         if command == "audit":
             return _audit(asked)
@@ -157,7 +168,7 @@ def _described(name: str) -> str:
 def _variables() -> str:
     """The table of environment variables: what each is, and its default."""
     lines = ["environment variables (an option of the same name comes first):"]
-    lines += [f"  {_variable(name):<28}{_described(name)}" for name in Settings.model_fields]
+    lines += [f"  {variable(name):<28}{_described(name)}" for name in Settings.model_fields]
     return "\n".join(lines)
 
 
@@ -168,17 +179,20 @@ def _settings(asked: dict[str, str | bool]) -> Settings:
     except ValidationError as error:
         problem = error.errors()[0]
         name = str(problem["loc"][0])
-        where = _flag(name) if name in asked else _variable(name)
+        where = _flag(name) if name in asked else variable(name)
         # Not the value: a URL may hold a password.
         raise StartError(f"{where} is wrong: {problem['msg']}.") from None
 
 
+def _warn_of_unknown_variables() -> None:
+    """A setting that is misspelled would otherwise be left out in silence."""
+    for name, meant in unknown_variables(os.environ).items():
+        more = f"; is {meant} meant?" if meant else "; billetter serve --help names all settings."
+        log.warning("%s is set, but there is no such setting%s", name, more)
+
+
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _variable(name: str) -> str:
-    return f"BILLETTER_{name.upper()}"
 
 
 def _welcome(settings: Settings, running: Running) -> str:
@@ -186,6 +200,8 @@ def _welcome(settings: Settings, running: Running) -> str:
     workers = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
     return f"""\
 Billetter {__version__} listens on {_url(running.host, running.port)} ({workers})
+  mode        {MODES[settings.auth]}
+  hosts       {_hosts(settings)}
   redis       {_redis(running)}
   durability  {_durability(running.facts)}
   data        {running.embedded.data if running.embedded else "where that Redis keeps it"}
@@ -199,6 +215,15 @@ def _url(host: str, port: int | None) -> str:
     if port is None:
         return f"unix:{host}"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _hosts(settings: Settings) -> str:
+    """For which host names it answers."""
+    named = ", ".join(parse_hosts(settings.hosts or ""))
+    if settings.auth == "required" and not named:
+        return "any name (BILLETTER_HOSTS narrows that)"
+    more = f", {named}" if named else " (BILLETTER_HOSTS adds others)"
+    return f"this machine's own names, addresses{more}"
 
 
 def _redis(running: Running) -> str:

@@ -27,7 +27,7 @@ from billetter.wire.topology import ServerFacts, inspect, objection
 from billetter.worker import DESCRIPTORS_SPARED, KILL_AFTER_S
 from billetter.worker_process import WorkerProcess
 
-APP: Final = "billetter.app:create_app"
+APP: Final = "billetter.app:create_served_app"
 FAKE: Final = "fake://billetter"
 INSTALL: Final = (
     "install Redis 6.2 or newer (its redis-server is found on the PATH) or, on Linux x86-64 with"

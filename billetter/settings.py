@@ -1,7 +1,8 @@
 """Every BILLETTER_* environment variable, with its unit and its default."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from billetter.domain.network import parse_networks, parse_origins
+from billetter.domain.network import origin_of, parse_hosts, parse_networks, parse_origins
 from billetter.domain.policy import parse_policies
 
 Seconds = Annotated[int, Field(ge=1, le=604_800)]
@@ -23,19 +24,34 @@ LISTS: dict[str, Callable[[str], object]] = {
     "rate_limits": parse_policies,
     "trusted_proxies": parse_networks,
     "cors_origins": parse_origins,
+    "hosts": parse_hosts,
 }
 """Fields that are lists of something, and what reads them."""
+
+
+PREFIX = "BILLETTER_"
+ORCHESTRATED = re.compile(r"SERVICE_(HOST|PORT)|PORT_[0-9]")
+"""Of variables that Kubernetes sets where there is a service named billetter, after the prefix."""
 
 
 class Settings(BaseSettings):
     """What an operator can set. A variable is the field's name in capitals after BILLETTER_."""
 
-    model_config = SettingsConfigDict(env_prefix="BILLETTER_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     uds: Path | None = Field(
         None, description="path of a Unix socket to listen on, in place of an address and a port"
+    )
+    hosts: str | None = Field(
+        None,
+        description="host names that are served, *.example.org for all below it; none: any,"
+        " but in open mode only this machine's own",
+    )
+    public_url: str | None = Field(
+        None,
+        description="address at which people reach this server, as https://tickets.example.org",
     )
     allow_public: bool = Field(
         False,
@@ -144,6 +160,13 @@ class Settings(BaseSettings):
         LISTS[info.field_name or ""](text or "")
         return text
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_web_address(cls, url: str | None) -> str | None:
+        if url:
+            origin_of(url)
+        return url or None
+
     @field_validator("payment_url")
     @classmethod
     def _names_the_booking(cls, url: str | None) -> str | None:
@@ -156,3 +179,19 @@ class Settings(BaseSettings):
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError("only {booking_id} and {amount} can be filled in") from error
         return url
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{field.upper()}"
+
+
+def unknown_variables(environment: Iterable[str]) -> dict[str, str | None]:
+    """Names of variables that look like settings and are none; to each the setting most like it."""
+    known = [field.upper() for field in Settings.model_fields]
+    found = {}
+    for name in sorted(environment):
+        prefix, own = name.upper()[: len(PREFIX)], name.upper()[len(PREFIX) :]
+        if prefix == PREFIX and own not in known and not ORCHESTRATED.match(own):
+            found[name] = next((PREFIX + like for like in get_close_matches(own, known, 1)), None)
+    return found

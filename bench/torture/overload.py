@@ -23,8 +23,8 @@ ADMITTED_P99_S_MAX = 3.0
 ADMITTED_MAX = 250
 """Requests under way beside those of the slow clients, of which half wait for a body."""
 SERVED = frozenset({200, 201, 419, 429, 503})
-HALF_HEAD = b"POST /api/bookings HTTP/1.1\r\nhost: slow\r\nx-slow: "
-HALF_BODY = b"POST /api/bookings HTTP/1.1\r\nhost: slow\r\ncontent-length: 16000\r\n\r\n{"
+HALF_HEAD = b"POST /api/bookings HTTP/1.1\r\nhost: localhost\r\nx-slow: "
+HALF_BODY = b"POST /api/bookings HTTP/1.1\r\nhost: localhost\r\ncontent-length: 16000\r\n\r\n{"
 
 
 @dataclass(slots=True)

@@ -1,14 +1,13 @@
 """HTTP over the engine."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
-from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billetter.api import (
     accounts,
@@ -25,7 +24,8 @@ from billetter.api import (
 )
 from billetter.api.call import Services
 from billetter.api.endpoint import Endpoint
-from billetter.api.middleware import Admission, RequestId
+from billetter.api.middleware import Admission, Entrance
+from billetter.api.sites import Hosts, path_of
 
 ID_DIGITS_MAX = 16
 MODULES = (
@@ -87,22 +87,20 @@ class Dispatch:
         }
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        exact = self._exact.get((scope.get("method", ""), scope.get("path", "")), self._app)
-        return exact(scope, receive, send)
+        path = path_of(scope) if scope.get("root_path") else scope["path"]
+        return self._exact.get((scope["method"], path), self._app)(scope, receive, send)
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     await replies.PATH_NOT_FOUND.send(scope, send)
 
 
-def build(services: Services, lifespan: Lifespan[Any], requests_max: int) -> ASGIApp:
-    """The API as an ASGI application; requests_max: under way at once."""
+def build(services: Services, requests_max: int, hosts: Collection[str] = ()) -> ASGIApp:
+    """The API for requests by HTTP; requests_max: under way at once; hosts: see Hosts."""
     by_path = groupby(sorted(ENDPOINTS, key=attrgetter("path")), key=attrgetter("path"))
     resources = {path: Resource(list(group), services) for path, group in by_path}
-    app = Starlette(
-        routes=[Route(path, resource) for path, resource in resources.items()],
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=[Route(path, resource) for path, resource in resources.items()])
     app.router.redirect_slashes = False
     app.router.default = not_found
-    return RequestId(Admission(Dispatch(app, resources), requests_max))
+    admitted = Admission(Dispatch(app, resources), requests_max)
+    return Entrance(admitted, Hosts(hosts))

@@ -25,6 +25,9 @@ PATH_MAX = 1_024
 """Characters of a path that are logged: pipes tear longer lines of several workers apart."""
 KINDS = {"a": "account", "x": "external", "guest": "guest"}
 
+_USER = "billetter.user"
+"""In a state that is shared with an application that contains this one, and has users, too."""
+
 logger = logging.getLogger("billetter.access")
 
 
@@ -47,7 +50,7 @@ def open_log(stream: TextIO | None = None) -> None:
 
 def note_user(scope: Scope, user: UserId) -> None:
     """Let the access log know who calls. The state survives that the scope is copied."""
-    scope.setdefault("state", {})["user"] = user
+    scope.setdefault("state", {})[_USER] = user
 
 
 class AccessLog:
@@ -100,7 +103,7 @@ class _Entry:
             "status": self._status,
             "ms": round((perf_counter() - self._started) * 1000, 3),
             "bytes": self._bytes,
-            "user": _kind(self._scope["state"].get("user")),
+            "user": _kind(self._scope["state"].get(_USER)),
             "client": client[0] if client else None,
             "request_id": self._request_id,
         }

@@ -8,6 +8,7 @@ from billetter.access.principal import Doorkeeper, Principal
 from billetter.access.registry import Registry
 from billetter.access.tokens import AccessTokens
 from billetter.api.replies import Reply
+from billetter.api.sites import Sites
 from billetter.domain.ids import BookingId, UserId
 from billetter.domain.money import to_decimal
 from billetter.domain.policy import Policy
@@ -22,6 +23,7 @@ class Services:
 
     guests: whether who brings no credentials is the shared guest. policies: rate limits.
     payment_url: template of the payment page; payment_secret: what a gateway signs with.
+    sites: from which web pages changes are taken.
     """
 
     engine: Engine
@@ -34,6 +36,7 @@ class Services:
     payment_ms: int
     payment_url: str | None
     payment_secret: bytes | None
+    sites: Sites
 
     def payment_page(self, booking: BookingId, amount: int) -> str | None:
         """Where the client pays; None without a gateway."""

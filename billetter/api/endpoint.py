@@ -22,6 +22,7 @@ from billetter.api.inputs import Gone, Stop, checked, parse_body, parse_query, r
 from billetter.api.limits import Caller, Gate, Gates, limited, told
 from billetter.api.replays import bind, recorded
 from billetter.api.replies import Reply
+from billetter.api.sites import BY_BROWSERS, CROSS_SITE, FETCH_SITE, ORIGIN
 from billetter.domain.account import Role
 from billetter.domain.ids import GUEST
 from billetter.domain.outcome import OutcomeUnknown, Unavailable
@@ -48,7 +49,7 @@ _READS = {
     b"content-type",
     b"idempotency-key",
     b"if-none-match",
-}
+} | BY_BROWSERS
 
 logger = logging.getLogger("billetter.api")
 
@@ -101,9 +102,12 @@ class Endpoint:
 
     def roles_under(self, services: Services) -> Roles:
         """Who may call where things are as these services say."""
-        proven_otherwise = self.signed and services.payment_secret is not None
         trusted = self.trusting and services.guests
-        return EVERYBODY if proven_otherwise or trusted else self.roles
+        return EVERYBODY if self.proven_otherwise(services) or trusted else self.roles
+
+    def proven_otherwise(self, services: Services) -> bool:
+        """Whether the handler asks for a signature."""
+        return self.signed and services.payment_secret is not None
 
 
 def _declare(method: str) -> Callable[..., Callable[[Any], Endpoint]]:
@@ -127,6 +131,8 @@ class BoundEndpoint:
         self._endpoint = endpoint
         self._services = services
         self._roles = endpoint.roles_under(services)
+        # A gateway's signature proves more, and comes by a page of the gateway.
+        self._changes = not (endpoint.safe or endpoint.proven_otherwise(services))
         self._gates = Gates.of(endpoint.group, services.policies, services.engine.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,10 +150,10 @@ class BoundEndpoint:
         await reply.send(scope, send)
 
     async def _reply(self, scope: Scope, receive: Receive, left: list[Allowance]) -> Reply:
-        endpoint, gates, headers = self._endpoint, self._gates, {}
-        for name, value in scope["headers"]:
-            if name in _READS:
-                headers[name] = value
+        endpoint, gates, headers = self._endpoint, self._gates, _read_headers(scope)
+        by_a_page = ORIGIN in headers or FETCH_SITE in headers
+        if by_a_page and self._changes and self._services.sites.refuse(headers, scope):
+            raise Stop(CROSS_SITE)
         client = scope.get("client")
         address, authorization = client[0] if client else "", headers.get(b"authorization")
         if gates.outer is not None:
@@ -195,6 +201,16 @@ class BoundEndpoint:
         if self._roles is not None and principal.role not in self._roles:
             raise Stop(replies.FORBIDDEN)
         return principal
+
+
+def _read_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Those headers of a request that anything here reads."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _READS:
+            # Lines of one name are one list (RFC 9110, 5.3), and nothing that takes one alone.
+            headers[name] = value if name not in headers else b"%b, %b" % (headers[name], value)
+    return headers
 
 
 async def _admit(gate: Gate, caller: Caller, left: list[Allowance]) -> None:

@@ -9,14 +9,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billetter.api.replies import WHOLE, secured
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SENT = ("authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id")
 READ = (
-    *("billetter-held-until", "billetter-outcome", "billetter-seat", "etag"),
-    *("idempotency-replayed", "location", "ratelimit-limit", "ratelimit-remaining"),
-    *("ratelimit-reset", "retry-after", "x-request-id", "x-total-count"),
+    *("allow", "billetter-held-until", "billetter-ignored", "billetter-layout"),
+    *("billetter-outcome", "billetter-seat", "etag", "idempotency-replayed", "link", "location"),
+    *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"),
+    *("www-authenticate", "x-request-id", "x-total-count"),
 )
-"""Headers of answers that a page of another origin can read."""
+"""Headers of answers that a page of another origin can read: all that are ours to send, but for
+those that every page may read and those that speak to browsers."""
 
 
 def in_messages(scope: Scope) -> Scope:

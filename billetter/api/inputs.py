@@ -11,12 +11,13 @@ from starlette.types import Receive
 
 from billetter.api import replies
 from billetter.api.replies import Reply
+from billetter.api.sites import BY_BROWSERS
 
 DETAILS_MAX = 20
 QUERY_FIELDS_MAX = 64
 
 _JSON = re.compile(rb"application/([a-z0-9.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
-_USUAL_TYPES = {None, b"application/json"}
+_USUAL_TYPE = b"application/json"
 
 
 class Stop(Exception):
@@ -32,9 +33,11 @@ class Gone(Exception):
 
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
     content_type = headers.get(b"content-type")
-    if content_type in _USUAL_TYPES:
-        pass
-    elif content_type is None or not _JSON.fullmatch(content_type.strip()):
+    if content_type is None:
+        # Of a page of another site, a browser would not even ask whether it may send that.
+        if not BY_BROWSERS.isdisjoint(headers):
+            raise Stop(replies.NOT_JSON)
+    elif content_type != _USUAL_TYPE and not _JSON.fullmatch(content_type.strip()):
         raise Stop(replies.NOT_JSON)
     announced = headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > limit:

@@ -6,7 +6,7 @@ from typing import Any
 
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get
-from billetter.api.replies import NO_EVENT, Reply, reply
+from billetter.api.replies import NO_EVENT, Headers, Reply, reply
 from billetter.domain.event import Event
 from billetter.domain.ids import EventId
 from billetter.domain.layout import Zone
@@ -26,9 +26,8 @@ async def read_map(call: Call) -> Reply:
     if seats is None:
         return NO_EVENT
     tag = _tag(seats.event.version, seats.taken, seats.sold)
-    if call.has(tag):
-        return _unchanged(tag)
-    return _mapped(seats, tag)
+    headers = [(b"etag", tag), (b"billetter-layout", seats.event.version.encode())]
+    return Reply(304, b"", headers) if call.has(tag) else _mapped(seats, headers)
 
 
 @get("/api/events/{id:id}/layout", roles=EVERYBODY)
@@ -38,7 +37,8 @@ async def read_layout(call: Call) -> Reply:
     if event is None:
         return NO_EVENT
     tag = _tag(event.version)
-    return _unchanged(tag) if call.has(tag) else reply(200, _laid_out(event), (b"etag", tag))
+    headers = [(b"etag", tag)]
+    return Reply(304, b"", headers) if call.has(tag) else reply(200, _laid_out(event), *headers)
 
 
 def _tag(version: str, *planes: bytes) -> bytes:
@@ -48,20 +48,13 @@ def _tag(version: str, *planes: bytes) -> bytes:
     return b'"%b"' % digest.hexdigest().encode()
 
 
-def _unchanged(tag: bytes) -> Reply:
-    return Reply(304, b"", [(b"etag", tag)])
-
-
-def _mapped(seats: SeatMap, tag: bytes) -> Reply:
+def _mapped(seats: SeatMap, headers: Headers) -> Reply:
     body = seats.taken + seats.sold
-    headers = [
+    described = [
         (b"content-type", b"application/octet-stream"),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-cache"),
-        (b"etag", tag),
-        (b"billetter-layout", seats.event.version.encode()),
     ]
-    return Reply(200, body, headers)
+    return Reply(200, body, [*described, *headers])
 
 
 def _laid_out(event: Event) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billetter.api.replies import OVERLOADED, WHOLE, Reply
+from billetter.api.sites import MISDIRECTED, Hosts
 
 SHED_S = 1.0
 """Seconds that a request waits for its 503."""
@@ -39,37 +40,48 @@ class Admission:
                 self._under_way -= 1
 
 
-class RequestId:
-    """Echoes X-Request-Id where the client sent one."""
+class Entrance:
+    """Refuses hosts that are not answered for, and echoes X-Request-Id where the client sent one.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Both in one look at the headers, as every request pays for that.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
         self._app = app
+        self._hosts = hosts
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        sent = _request_id(scope) if scope["type"] == "http" else None
-        if sent is None:
-            return self._app(scope, receive, send)
-
-        header = (b"x-request-id", sent)
-
-        async def echo(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], header]}
-            await send(message)
-
-        extensions = scope.get("extensions", {})
-        if (whole := extensions.get(WHOLE)) is not None:
-
-            def echo_whole(reply: Reply) -> bool:
-                return bool(whole(reply.plus(header)))
-
-            scope = {**scope, "extensions": extensions | {WHOLE: echo_whole}}
-        return self._app(scope, receive, echo)
+        app, sent, hosts = self._app, None, self._hosts
+        for name, value in scope["headers"]:
+            if name == b"host":
+                if value not in hosts.known and not hosts.answer_for(value, scope):
+                    app = _misdirected
+            elif name == b"x-request-id" and sent is None:
+                sent = value
+        if sent is None or not _REQUEST_ID.fullmatch(sent):
+            return app(scope, receive, send)
+        return _echoing(app, (b"x-request-id", sent), scope, receive, send)
 
 
-def _request_id(scope: Scope) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            found: bytes = value
-            return found if _REQUEST_ID.fullmatch(found) else None
-    return None
+async def _misdirected(scope: Scope, receive: Receive, send: Send) -> None:
+    await MISDIRECTED.send(scope, send)
+
+
+def _echoing(
+    app: ASGIApp, header: tuple[bytes, bytes], scope: Scope, receive: Receive, send: Send
+) -> Awaitable[None]:
+    """The app's answer with one header more."""
+
+    async def echo(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], header]}
+        await send(message)
+
+    extensions = scope.get("extensions", {})
+    if (whole := extensions.get(WHOLE)) is not None:
+
+        def echo_whole(reply: Reply) -> bool:
+            return bool(whole(reply.plus(header)))
+
+        scope = {**scope, "extensions": extensions | {WHOLE: echo_whole}}
+    return app(scope, receive, echo)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import orjson
 from starlette.types import Scope, Send
@@ -27,10 +28,18 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 X-Frame-Options, which frame-ancestors replaces."""
 
 
+REVALIDATED = (b"cache-control", b"no-cache")
+"""Of what has an entity tag: it may be kept, but not used without asking. `no-store` would forbid
+to keep what the tag is for."""
+
+
 def secured(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers of an answer with the security headers: those it has already stay its own."""
     own = list(headers)
     names = {name for name, _ in own}
+    if b"etag" in names and REVALIDATED[0] not in names:
+        own.append(REVALIDATED)
+        names.add(REVALIDATED[0])
     return own + [header for header in SECURITY_HEADERS if header[0] not in names]
 
 
@@ -53,7 +62,7 @@ class Reply:
         return self._head
 
     def plus(self, *headers: tuple[bytes, bytes]) -> "Reply":
-        """The same with more headers, none of them a security header."""
+        """The same with more headers, none of them a security header nor an entity tag."""
         more = Reply(self.status, self.body, [*self.headers, *headers])
         # What was joined once is not joined again: a conflict, say, adds two headers to seven.
         more._head = self.head[:-2] + _lines(headers) + b"\r\n"
@@ -61,19 +70,34 @@ class Reply:
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Send it, at one stroke where the server can do that."""
+        root = scope.get("root_path")
+        answer = self._below(root) if root else self
         whole = scope.get("extensions", {}).get(WHOLE)
-        if whole is None or not whole(self):
-            headers = secured(self.headers)
+        if whole is None or not whole(answer):
+            headers = secured(answer.headers)
             start = {"type": "http.response.start", "status": self.status, "headers": headers}
             await send(start)
             await send({"type": "http.response.body", "body": self.body})
+
+    def _below(self, root: str) -> "Reply":
+        """The same, its paths as they are where another application has mounted this one."""
+        path = quote(root).encode()
+        headers = [(name, _mounted(name, value, path)) for name, value in self.headers]
+        return Reply(self.status, self.body, headers)
+
+
+def _mounted(name: bytes, value: bytes, root: bytes) -> bytes:
+    """The value of a header, with the root before each path in it."""
+    if name == b"location" and value.startswith(b"/"):
+        return root + value
+    return value.replace(b"</", b"<%b/" % root) if name == b"link" else value
 
 
 def _lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
-_SECURITY_NAMES = {name for name, _ in SECURITY_HEADERS}
+_SECURITY_NAMES = {name for name, _ in SECURITY_HEADERS} | {b"etag"}
 _SECURITY_LINES = _lines(SECURITY_HEADERS)
 
 
@@ -149,6 +173,12 @@ NOT_JSON = error(415, "unsupported_media_type", "The body must be application/js
 INTERNAL = error(500, "internal_error", "Something went wrong here. It has been written down.")
 UNAVAILABLE = error(
     503, "unavailable", "The seats cannot be reached. Nothing was changed; try again.", _RETRY
+)
+NOT_STARTED = error(
+    503,
+    "unavailable",
+    "The application could not be started; its log says why. Nothing was changed.",
+    _RETRY,
 )
 OVERLOADED = error(503, "unavailable", "There are too many requests; try again.", _RETRY)
 OUTCOME_UNKNOWN = error(

@@ -2,7 +2,8 @@
 
 import asyncio
 import importlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import hiredis
 import redis
@@ -18,16 +19,19 @@ FAKE_VERSION = (7, 0)
 class FakeLane:
     """A wire to a Redis that lives in this process.
 
-    name: lanes of one name share one server, which lives as long as the process; a lane without a
-        name has a server to itself.
+    name: lanes of one name share one server, which lives as long as the process.
+    server: the server of a lane without a name; without one it has a server to itself.
     in_flight_max: calls under way at once; more are refused.
     Raises ModuleNotFoundError where fakeredis or its Lua is not installed.
     """
 
-    def __init__(self, name: str = "", *, in_flight_max: int = 32_768) -> None:
-        self._connection = _connection(name)
+    def __init__(
+        self, name: str = "", *, server: object = None, in_flight_max: int = 32_768
+    ) -> None:
+        self._connect = _connector(name, server)
         self._in_flight_max = in_flight_max
-        self._calls: asyncio.Queue[tuple[bytes, asyncio.Future[Reply]]] = asyncio.Queue()
+        self._connection: AbstractConnection
+        self._calls: asyncio.Queue[tuple[bytes, asyncio.Future[Reply]]]
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -35,6 +39,8 @@ class FakeLane:
         return self._task is not None
 
     async def start(self) -> None:
+        # Both belong to the loop: one that was closed may start again in another.
+        self._connection, self._calls = self._connect(), asyncio.Queue()
         await self._connection.connect()  # type: ignore[no-untyped-call]
         self._task = asyncio.get_running_loop().create_task(self._answer_calls())
 
@@ -46,7 +52,7 @@ class FakeLane:
             await asyncio.wait([task])
             while not self._calls.empty():
                 _settle(self._calls.get_nowait()[1], NotRun("closed"))
-        await self._connection.disconnect()
+            await self._connection.disconnect()
 
     def call(self, *args: Argument) -> Awaitable[Reply]:
         """Run one command, in the order of the calls; see Lane.call."""
@@ -78,7 +84,24 @@ class FakeLane:
                 _settle(future, Rejected("ERR", f"fakeredis failed: {error!r}"))
 
 
-def _connection(name: str) -> AbstractConnection:
+def fake_server() -> object:
+    """A server for several lanes. Raises ModuleNotFoundError as FakeLane."""
+    return _fakeredis().FakeServer(version=FAKE_VERSION)
+
+
+def _connector(name: str, server: object) -> Callable[[], AbstractConnection]:
+    # By name fakeredis finds a server that is there already.
+    alone = None if name else server or fake_server()
+    # No timeout: the wait_for behind it may lose a cancellation before Python 3.12, and close()
+    # would then wait for ever.
+    client = _fakeredis().FakeAsyncRedis(
+        host=name, server=alone, version=FAKE_VERSION, protocol=2, socket_timeout=None
+    )
+    # A connection, not the client: clients turn replies into Python's types.
+    return client.connection_pool.make_connection  # type: ignore[no-any-return]
+
+
+def _fakeredis() -> Any:
     try:
         import fakeredis
 
@@ -87,15 +110,7 @@ def _connection(name: str) -> AbstractConnection:
         raise ModuleNotFoundError(
             "fake:// needs fakeredis with Lua: pip install 'billetter[embedded]'"
         ) from error
-    # By name fakeredis finds a server that is there already.
-    alone = None if name else fakeredis.FakeServer(version=FAKE_VERSION)
-    # No timeout: the wait_for behind it may lose a cancellation before Python 3.12, and close()
-    # would then wait for ever.
-    client = fakeredis.FakeAsyncRedis(
-        host=name, server=alone, version=FAKE_VERSION, protocol=2, socket_timeout=None
-    )
-    # The connection, not the client: clients turn replies into Python's types.
-    return client.connection_pool.make_connection()  # type: ignore[no-any-return, no-untyped-call]
+    return fakeredis
 
 
 def _settle(future: asyncio.Future[Reply], result: Reply | WireError) -> None:

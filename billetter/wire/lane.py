@@ -41,6 +41,8 @@ _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: i
 class Lane:
     """One multiplexed connection, kept up in the background from start() to close().
 
+    It belongs to the loop that started it; once closed, another may start it again.
+
     connect: opens a connection for a protocol factory, like loop.create_connection; any exception
         means that it could not be had, and it is tried again.
     handshake: commands that must succeed on a connection before calls may use it.
@@ -80,6 +82,7 @@ class Lane:
         The lane goes on trying even then, so a service may start while Redis is away.
         """
         self._loop = asyncio.get_running_loop()
+        self._up, self._flush_due = asyncio.Event(), False
         self._lost_at = self._loop.time()
         self._reason = f"no answer within {self._deadline_s} s"
         self._task = self._loop.create_task(self._keep_connected())
@@ -99,6 +102,7 @@ class Lane:
             link.drop()  # Before anything is awaited, so that nothing more is sent.
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         self._reason = "closed"
         while self._waiting:
             self._waiting.popleft().fail(self._reason)

@@ -17,7 +17,7 @@ import redis
 from redis.asyncio.connection import SSLConnection, parse_url
 
 from billetter.wire.errors import Rejected
-from billetter.wire.fake import FAKE_VERSION, FakeLane
+from billetter.wire.fake import FAKE_VERSION, FakeLane, fake_server
 from billetter.wire.lane import Argument, Connect, Lane
 from billetter.wire.link import Reply
 
@@ -70,12 +70,23 @@ def open_wire(url: str, *, deadline_s: float = 2.0, in_flight_max: int = 32_768)
 
     Raises ValueError, without repeating the URL, when it is not one of those above.
     """
+    return wire_opener(url, deadline_s=deadline_s, in_flight_max=in_flight_max)()
+
+
+def wire_opener(
+    url: str, *, deadline_s: float = 2.0, in_flight_max: int = 32_768
+) -> Callable[[], Wire]:
+    """What opens wires to the server at `url`, one for each event loop, say. See open_wire.
+
+    All wires of one opener reach the same server, also one in this process that has no name.
+    """
     if _is_fake(url):
-        return FakeLane(urlsplit(url).netloc, in_flight_max=in_flight_max)
+        name = urlsplit(url).netloc
+        server = None if name else fake_server()
+        return lambda: FakeLane(name, server=server, in_flight_max=in_flight_max)
     options = _options(url)
-    return Lane(
-        _connector(options), _handshake(options), deadline_s=deadline_s, in_flight_max=in_flight_max
-    )
+    connect, handshake = _connector(options), _handshake(options)
+    return lambda: Lane(connect, handshake, deadline_s=deadline_s, in_flight_max=in_flight_max)
 
 
 async def inspect(url: str, *, deadline_s: float = 2.0) -> ServerFacts:

@@ -12,8 +12,9 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billetter.api.accesslog import PATH_MAX, AccessLog, logger, note_user, open_log
-from billetter.api.middleware import RequestId
+from billetter.api.middleware import Entrance
 from billetter.api.replies import WHOLE, reply
+from billetter.api.sites import Hosts
 from billetter.domain.ids import GUEST, UserId
 from tests.api.client import TIME
 
@@ -52,7 +53,7 @@ def entries(log: io.StringIO) -> list[dict[str, Any]]:
 
 async def test_a_request_is_one_line(log: io.StringIO) -> None:
     headers = {"x-request-id": "7f3a"}
-    await ask(AccessLog(RequestId(app)), "GET", "/api/seats?event_id=1", headers=headers)
+    await ask(AccessLog(Entrance(app, Hosts())), "GET", "/api/seats?event_id=1", headers=headers)
     (entry,) = entries(log)
     assert TIME.fullmatch(entry.pop("time"))
     assert 0 <= entry.pop("ms") < 60_000
@@ -88,7 +89,7 @@ async def test_the_kind_of_user_is_logged_and_not_who_it_is(
         note_user(scope, user)
         await app(scope, receive, send)
 
-    await ask(AccessLog(RequestId(known)), "GET", "/", headers={"x-request-id": "1"})
+    await ask(AccessLog(Entrance(known, Hosts())), "GET", "/", headers={"x-request-id": "1"})
     assert entries(log)[0]["user"] == kind
     assert "ann@" not in log.getvalue()
 
@@ -99,7 +100,7 @@ async def test_a_head_request_has_no_bytes(log: io.StringIO) -> None:
 
 
 async def test_a_bad_request_id_is_not_logged(log: io.StringIO) -> None:
-    await ask(AccessLog(RequestId(app)), "GET", "/", headers={"x-request-id": "a b"})
+    await ask(AccessLog(Entrance(app, Hosts())), "GET", "/", headers={"x-request-id": "a b"})
     assert entries(log)[0]["request_id"] is None
 
 

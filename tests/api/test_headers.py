@@ -23,6 +23,7 @@ UNFINISHED = b"POST /api/bookings HTTP/1.1\r\nhost: a\r\ncontent-length: 20\r\n\
 async def api() -> AsyncIterator[Api]:
     url = "https://pay.example.org/{booking_id}"
     settings = {"secret": SECRET, "rate_limits": "login=1/1h/account", "payment_url": url}
+    settings["public_url"] = PAGE["origin"]  # So that its pages may change things.
     async with serving(URL, **settings) as api:
         api.http.headers.update(PAGE)
         yield api
