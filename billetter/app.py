@@ -146,7 +146,7 @@ async def _background(settings: Settings, wire: Wire, engine: Engine) -> AsyncIt
 
 @contextlib.asynccontextmanager
 async def _prepared(settings: Settings, engine: Engine) -> AsyncIterator[None]:
-    work: list[Coroutine[Any, Any, None]] = []
+    work: list[Coroutine[Any, Any, None]] = [engine.readiness.watch()]
     try:
         await _prepare(settings, engine)
     except Unavailable:

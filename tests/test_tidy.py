@@ -21,6 +21,7 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX, LUA_LINES_MAX = 300, 40, 150
 
 ROOTS = {"app", "server", "worker", "connection", "cli", "auditing", "__main__", "testing"}
 ROOTS |= {"application", "users", "visiting"}
+ROOTS |= {"users", "visiting", "listener", "logs", "worker_process"}
 """May import anything of ours; imported by one another only."""
 MAY_IMPORT = {
     "domain": {"domain"},
