@@ -36,6 +36,11 @@ _known: set[bytes | None] = set()
 Headers = list[tuple[bytes, bytes]]
 
 
+def size_of(target: bytes, headers: Headers) -> int:
+    """Bytes of a head, near enough."""
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
 class Refused(Exception):
     """The request is answered with this reply, and nobody else gets to see it."""
 

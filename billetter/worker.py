@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 
 import uvicorn
 
-from billetter.connection import Limits, limited, reap
+from billetter.connection import Limits, Reaper, limited
 from billetter.domain.outcome import EngineError
 from billetter.settings import Settings
 from billetter.wire.errors import WireError
@@ -38,8 +38,6 @@ DESCRIPTORS_SPARED: Final = 512
 """File descriptors that client connections leave to everything else."""
 GC_ALLOCATIONS: Final = 1_000_000
 """Objects made, less objects gone, between two looks for garbage in circles."""
-REAP_S: Final = 1.0
-"""Between two looks for slow clients. By the clock: under load, ticks take as long as they like."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -161,7 +159,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, control: socket.socket) -> None:
         super().__init__(config)
         self._control = control
-        self._reaped_at = 0.0
+        self._reaper = Reaper(self.server_state.connections)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -178,10 +176,7 @@ class _Server(uvicorn.Server):
             self._control.sendall(READY)
 
     async def on_tick(self, counter: int) -> bool:
-        now = asyncio.get_running_loop().time()
-        if now - self._reaped_at >= REAP_S:
-            self._reaped_at = now
-            reap(self.server_state.connections, now)
+        self._reaper.look(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     def _orphaned(self) -> None:

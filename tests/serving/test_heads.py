@@ -2,7 +2,7 @@
 
 import pytest
 
-from billetter.request_head import is_host
+from billetter.request_head import inspect, is_host
 from tests.serving.raw import Raw, chunked, request
 
 GET = b"GET /health HTTP/1.1\r\nHost: a\r\n"
@@ -125,3 +125,13 @@ def test_the_body_of_head_and_get_is_no_request(raw: Raw) -> None:
     raw.send(chunked("GET", "/health", b"%x\r\n%b\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)))
     assert raw.answer().header("X-Request-Id") is None
     assert raw.send(HIDDEN).answer().header("X-Request-Id") == "hidden"
+
+
+def test_a_look_at_the_host_of_a_target() -> None:
+    """In absolute form it counts more than the header (RFC 9112 3.2.2)."""
+    headers = [(b"host", b"a"), (b"x", b"y")]
+    head = inspect(b"GET", b"http://b:81/c?d", "1.1", headers)
+    assert (head.target, headers) == (b"/c?d", [(b"x", b"y"), (b"host", b"b:81")])
+    headers = [(b"host", b"a")]
+    assert inspect(b"GET", b"http://[::1]", "1.1", headers).target == b"/"
+    assert headers == [(b"host", b"[::1]")]
