@@ -38,6 +38,9 @@ AMBIGUOUS = {
     "a hidden coding": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n" + ONE,
     "a space before a colon": POST + b"Transfer-Encoding : chunked\r\n\r\n" + ONE,
     "chunks in 1.0": b"POST / HTTP/1.0\r\n" + CHUNKED + b"\r\n" + ONE,
+    "two credentials": GET + b"Authorization: Basic YTpi\r\nAuthorization: Basic YTpj\r\n\r\n",
+    "two types": POST + b"Content-Type: application/json\r\ncontent-type: text/plain\r\n\r\n",
+    "two keys": POST + b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n",
     "bare LF": b"GET /health HTTP/1.1\nHost: a\n\n",
     "bare LF in headers": GET + b"X: y\n\r\n",
     "bare CR in headers": GET + b"X: y\rZ: 1\r\n\r\n",
@@ -99,6 +102,11 @@ def test_hosts(raw: Raw, name: str) -> None:
 )
 def test_no_hosts(name: str) -> None:
     assert not is_host(name.encode())
+
+
+def test_other_headers_may_be_doubled(raw: Raw) -> None:
+    asked = request("GET", "/health", None, "If-None-Match: a", "If-None-Match: b", "X: 1", "X: 2")
+    assert raw.send(asked).answer().status == 200
 
 
 def test_http_1_0_needs_no_host_and_is_over_after_its_answer(raw: Raw) -> None:
