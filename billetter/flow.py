@@ -29,6 +29,14 @@ class Flow(FlowControl):
         self._unread: float = UNKNOWN
         self._read_at = 0.0
 
+    def hold(self) -> None:
+        self.held = True
+        self.pause_reading()
+
+    def let_go(self) -> None:
+        self.held = False
+        self.resume_reading()
+
     def resume_reading(self) -> None:
         if self.read_paused and not self.held:
             super().resume_reading()

@@ -26,14 +26,24 @@ WRONG_HOST: Final = replies.error(
 WRONG_CODING: Final = replies.error(
     400, "bad_request", "The only transfer coding taken is chunked, in HTTP/1.1."
 )
+DOUBLED: Final = replies.error(
+    400, "bad_request", "Authorization, Content-Type and Idempotency-Key may be sent once only."
+)
 NO_PROXY: Final = replies.error(400, "bad_request", "This server is no proxy.")
 
+_SINGLE = (b"authorization", b"content-type", b"idempotency-key")
+"""What a proxy could read in one of two headers, and we in the other."""
 _HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|[0-9A-Za-z._~%-]+)(?::([0-9]*))?")
 
 _known: set[bytes | None] = set()
 """Hosts that need no second look: 0.1 µs instead of 0.6."""
 
 Headers = list[tuple[bytes, bytes]]
+
+
+def size_of(target: bytes, headers: Headers) -> int:
+    """Bytes of a head, near enough."""
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 class Refused(Exception):
@@ -102,6 +112,9 @@ def inspect(method: bytes, target: bytes, version: str, headers: Headers) -> Hea
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and (codings != [b"chunked"] or version != "1.1"):
         raise Refused(WRONG_CODING)
+    names = [name for name, _ in headers]
+    if any(names.count(name) > 1 for name in _SINGLE):
+        raise Refused(DOUBLED)
     fields = dict(headers)
     length = int(fields.get(b"content-length", b"0"))
     expects = fields.get(b"expect", b"").lower() == b"100-continue" and version == "1.1"

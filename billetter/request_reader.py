@@ -1,8 +1,7 @@
 """What a client sends, made into requests: uvicorn's HTTP protocol, with bounds on all of it.
 
-uvicorn by itself takes any number of requests that come together, headers and trailers of any size,
-says that the last bytes are wrong instead of what the requests before them did, and leaves a
-request in the middle at an offer to upgrade the connection.
+uvicorn by itself takes any number of requests at once and trailers of any size, says that the last
+bytes are wrong instead of what the requests before them did, and stops at an offer to upgrade.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from billetter.api import replies
 from billetter.api.replies import WHOLE, Reply
 from billetter.flow import Flow
-from billetter.request_head import LARGE_BODY, Head, Refused, Resumed, inspect, is_usual
+from billetter.request_head import LARGE_BODY, Head, Refused, Resumed, inspect, is_usual, size_of
 
 HEADER_BYTES_MAX: Final = 16_384
 """Bytes of a request line and its headers, and as many of what frames a body: see FRAMING."""
@@ -34,6 +33,8 @@ A chunk of one byte brings five.
 """
 QUEUED_MAX: Final = 8
 """Requests of a connection that wait for the one before them; more are not read."""
+TURN_BYTES: Final = 16_384
+"""Bytes of a connection that are parsed before others have their turn: in chunks of one, 2 ms."""
 FEW: Final = 512
 """Bytes of which one need not ask how many requests they are."""
 HEAD_END: Final = b"\r\n\r\n"
@@ -86,7 +87,7 @@ class RequestReader(HttpToolsProtocol):
         if self._waiting_since == math.inf:
             self._waiting_since = self.loop.time()
         size = len(data)
-        if size <= FEW or (size <= HEADER_BYTES_MAX and data.count(HEAD_END) <= QUEUED_MAX):
+        if size <= FEW or (size <= TURN_BYTES and data.count(HEAD_END) <= QUEUED_MAX):
             self._feed(data)
         else:
             self._feed_in_pieces(data)
@@ -106,17 +107,28 @@ class RequestReader(HttpToolsProtocol):
     def _feed_in_pieces(self, data: bytes) -> None:
         at = 0
         while at < len(data) and not self._deaf:
-            if len(self.pipeline) >= QUEUED_MAX:
+            if at >= TURN_BYTES or len(self.pipeline) >= QUEUED_MAX:
                 self._unparsed = data[at:]
+                self.flow.hold()
+                self.loop.call_soon(self._go_on)
                 return
             # No piece ends more than one head.
-            found = data.find(HEAD_END, at, at + HEADER_BYTES_MAX)
-            end = at + HEADER_BYTES_MAX if found < 0 else found + len(HEAD_END)
+            found = data.find(HEAD_END, at, at + TURN_BYTES)
+            end = at + TURN_BYTES if found < 0 else found + len(HEAD_END)
             self._feed(data[at:end])
             at = end
 
+    def _go_on(self) -> None:
+        if self._unparsed and not self.pipeline:
+            self._read_on()
+
     def _feed(self, data: bytes) -> None:
         self._received += len(data)
+        if self._in_body and self.cycle.response_complete:
+            self._discarded += len(data)
+            if self._discarded > LARGE_BODY:
+                self._leave()
+                return
         while data:
             try:
                 self.parser.feed_data(data)
@@ -143,7 +155,7 @@ class RequestReader(HttpToolsProtocol):
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        if self._received > HEADER_BYTES_MAX and self._header_bytes() > HEADER_BYTES_MAX:
+        if self._received > HEADER_BYTES_MAX < size_of(self.url, self.headers):
             raise Refused(HEADERS_TOO_LARGE)
         head = None if is_usual(self.url, self.headers) else self._inspect()
         before = self.cycle
@@ -182,19 +194,11 @@ class RequestReader(HttpToolsProtocol):
         self._received = left if left > 0 else 0
         cycle = self.cycle
         if cycle.response_complete:
-            self._discard(len(body))
             return
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         cycle.message_event.set()
-
-    def _discard(self, size: int) -> None:
-        """Count what nobody will read."""
-        self._discarded += size
-        if self._discarded > LARGE_BODY:
-            self._leave()
-            raise Refused(NOT_HTTP)  # Nobody is told: the request has its answer.
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -225,10 +229,9 @@ class RequestReader(HttpToolsProtocol):
         return message
 
     def on_response_complete(self) -> None:
-        """Serve the next request that waits; say the last word if there is one; read on.
+        """Serve the next request, or say the last word, or read on.
 
-        `reap` is the timer of a connection without a request. One timer a request, as uvicorn has
-        it, started here and stopped by the next one, is 1.3 µs of CPU time.
+        `reap` is the timer of an idle connection: one a request is 1.3 µs of CPU time.
         """
         self.server_state.total_requests += 1
         if self._leaving_since != math.inf or self.transport.is_closing():
@@ -249,19 +252,15 @@ class RequestReader(HttpToolsProtocol):
 
     def _read_on(self) -> None:
         """Take what was left while requests were queued."""
-        self.flow.held = False
+        self.flow.let_go()
         if self._waiting_since != math.inf:
             self._waiting_since = self.loop.time()
-        self.flow.resume_reading()
         if self._unparsed:
             data, self._unparsed = self._unparsed, b""
             self.data_received(data)
 
     def _unset_keepalive_if_required(self) -> None:
         self._idle_since = math.inf
-
-    def _header_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _refuse(self, reply: Reply) -> None:
         """Take nothing more, and say why once what was asked before is answered."""
@@ -288,10 +287,9 @@ class RequestReader(HttpToolsProtocol):
     def _leave(self) -> None:
         """End what we say; drop what still comes until the client ends too, or has had its time."""
         self._deaf = True
-        self.flow.held = False
-        self.flow.resume_reading()
         if self._leaving_since != math.inf or self.transport.is_closing():
             return
+        self.flow.let_go()
         self._leaving_since, self._waiting_since = self.loop.time(), math.inf
         self._discarded = 0
         if self.transport.can_write_eof():

@@ -127,7 +127,11 @@ class Settings(BaseSettings):
         10, ge=1, le=600, description="seconds a client may take to send its headers"
     )
     body_timeout_s: int = Field(
-        20, ge=1, le=600, description="seconds a client may take to send its body"
+        20,
+        ge=1,
+        le=600,
+        description="seconds a client may take to send its body,"
+        " or read nothing while answers wait for it",
     )
     shutdown_s: int = Field(
         10, ge=1, le=600, description="seconds a worker may take to finish what is in flight"

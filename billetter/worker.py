@@ -24,7 +24,7 @@ from typing import Any, Final, NoReturn
 
 import uvicorn
 
-from billetter.connection import Limits, limited, reap
+from billetter.connection import Limits, Reaper, limited
 from billetter.domain.outcome import EngineError
 from billetter.listener import BACKLOG
 from billetter.logs import open_logs
@@ -43,8 +43,8 @@ DESCRIPTORS_SPARED: Final = 512
 """File descriptors that client connections leave to everything else."""
 GC_ALLOCATIONS: Final = 1_000_000
 """Objects made, less objects gone, between two looks for garbage in circles."""
-LOOK_S: Final = 1.0
-"""Between two signs of life, and two looks for slow clients. By the clock: ticks may take long."""
+ALIVE_S: Final = 1.0
+"""Between two signs of life. By the clock: under load, ticks take as long as they like."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -170,7 +170,9 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, control: socket.socket) -> None:
         super().__init__(config)
         self._control = control
-        self._looked_at = 0.0
+        self._reaper = Reaper(self.server_state.connections)
+        self._told_at = -math.inf
+        """When the parent was told last that it is alive."""
         self._drained_by = math.inf
         """When a server that drains ends, though clients are left."""
 
@@ -190,10 +192,10 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         now = asyncio.get_running_loop().time()
-        if now - self._looked_at >= LOOK_S:
-            self._looked_at = now
+        if now - self._told_at >= ALIVE_S:
+            self._told_at = now
             self._say(ALIVE)
-            reap(self.server_state.connections, now)
+        self._reaper.look(now)
         if self._drained_by < math.inf and not self.server_state.connections:
             self.should_exit = True
         self.should_exit |= now >= self._drained_by

@@ -3,11 +3,12 @@
 import json
 import re
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
-from tests.processes import Process, eventually, short_directory
+from tests.processes import PS, Process, eventually, short_directory
 
 WAIT_S = 30.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -119,8 +120,9 @@ class Host:
     def memory_mb(self) -> float:
         """Resident memory of its one worker."""
         (worker,) = self._process.children("billetter.worker")
-        with open(f"/proc/{worker}/statm") as file:
-            return int(file.read().split()[1]) * 4096 / 1_000_000
+        command = [PS, "-o", "rss=", "-p", str(worker)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(told.stdout) / 1024
 
     def event(self, **fields: object) -> int:
         """The id of a new event."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billetter.request_head import is_host
+from billetter.request_head import inspect, is_host
 from tests.serving.raw import Raw, chunked, request
 
 GET = b"GET /health HTTP/1.1\r\nHost: a\r\n"
@@ -38,6 +38,9 @@ AMBIGUOUS = {
     "a hidden coding": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n" + ONE,
     "a space before a colon": POST + b"Transfer-Encoding : chunked\r\n\r\n" + ONE,
     "chunks in 1.0": b"POST / HTTP/1.0\r\n" + CHUNKED + b"\r\n" + ONE,
+    "two credentials": GET + b"Authorization: Basic YTpi\r\nAuthorization: Basic YTpj\r\n\r\n",
+    "two types": POST + b"Content-Type: application/json\r\ncontent-type: text/plain\r\n\r\n",
+    "two keys": POST + b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n",
     "bare LF": b"GET /health HTTP/1.1\nHost: a\n\n",
     "bare LF in headers": GET + b"X: y\n\r\n",
     "bare CR in headers": GET + b"X: y\rZ: 1\r\n\r\n",
@@ -101,6 +104,11 @@ def test_no_hosts(name: str) -> None:
     assert not is_host(name.encode())
 
 
+def test_other_headers_may_be_doubled(raw: Raw) -> None:
+    asked = request("GET", "/health", None, "If-None-Match: a", "If-None-Match: b", "X: 1", "X: 2")
+    assert raw.send(asked).answer().status == 200
+
+
 def test_http_1_0_needs_no_host_and_is_over_after_its_answer(raw: Raw) -> None:
     (answer,) = raw.send(b"GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").rest()
     assert answer.status == 200
@@ -125,3 +133,13 @@ def test_the_body_of_head_and_get_is_no_request(raw: Raw) -> None:
     raw.send(chunked("GET", "/health", b"%x\r\n%b\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)))
     assert raw.answer().header("X-Request-Id") is None
     assert raw.send(HIDDEN).answer().header("X-Request-Id") == "hidden"
+
+
+def test_a_look_at_the_host_of_a_target() -> None:
+    """In absolute form it counts more than the header (RFC 9112 3.2.2)."""
+    headers = [(b"host", b"a"), (b"x", b"y")]
+    head = inspect(b"GET", b"http://b:81/c?d", "1.1", headers)
+    assert (head.target, headers) == (b"/c?d", [(b"x", b"y"), (b"host", b"b:81")])
+    headers = [(b"host", b"a")]
+    assert inspect(b"GET", b"http://[::1]", "1.1", headers).target == b"/"
+    assert headers == [(b"host", b"[::1]")]

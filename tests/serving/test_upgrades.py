@@ -39,6 +39,13 @@ def test_the_body_arrives_and_the_connection_goes_on(
     assert raw.send(request("GET", "/health")).answer().status == 200
 
 
+def test_an_offer_in_trailers_is_none(raw: Raw) -> None:
+    trailers = b"0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    asked = request("POST", "/api/events", None, CHUNKED)
+    raw.send((asked + CHUNKS.replace(b"0\r\nX-Trailer: 1\r\n\r\n", trailers)) * 2)
+    assert [raw.answer().status for _ in range(2)] == [201, 201]
+
+
 def test_offers_without_a_body_come_together(raw: Raw) -> None:
     asked = request("GET", "/health", None, *OFFERS["h2c"])
     assert [raw.send(asked * 3).answer().status for _ in range(1)] == [200]
