@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from billetter.worker import BACKLOG, KEEP_ALIVE_S
+from billetter.listener import BACKLOG
+from billetter.worker import KEEP_ALIVE_S
 
 JSON = (b"content-type", b"application/json")
 

@@ -101,7 +101,7 @@ def _retention(settings: Settings) -> Retention:
 @contextlib.asynccontextmanager
 async def _background(settings: Settings, engine: Engine) -> AsyncIterator[None]:
     """Prepare Redis, at once if it is there and in the background if not, and keep sweeping."""
-    work: list[Coroutine[Any, Any, None]] = []
+    work: list[Coroutine[Any, Any, None]] = [engine.readiness.watch()]
     try:
         await _prepare(settings, engine)
     except Unavailable:

@@ -2,7 +2,7 @@
 
 import argparse
 import ipaddress
-import logging
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from billetter import __version__, auditing, users
-from billetter.server import INSTALL, Running, StartError, run
+from billetter.listener import StartError
+from billetter.logs import open_logs
+from billetter.server import INSTALL, Running, run
 from billetter.settings import Settings
 from billetter.wire.topology import ServerFacts
 
@@ -35,6 +37,7 @@ examples:
 VALUES: Final = {
     "host": "ADDRESS",
     "port": "PORT",
+    "uds": "PATH",
     "workers": "N",
     "redis_url": "URL",
     "data": "DIR",
@@ -56,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not command:
         parser.print_help()
         return 0
-    logging.basicConfig(format="billetter: %(message)s")
+    open_logs()
     try:
         if command == "audit":
             return _audit(asked)
@@ -192,7 +195,9 @@ Billetter {__version__} listens on {_url(running.host, running.port)} ({workers}
 Ctrl-C ends it."""
 
 
-def _url(host: str, port: int) -> str:
+def _url(host: str, port: int | None) -> str:
+    if port is None:
+        return f"unix:{host}"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -219,15 +224,22 @@ def _durability(facts: ServerFacts) -> str:
 
 def _try(demo: bool, running: Running) -> str:
     """Two curl lines that work as they stand."""
-    anywhere = ipaddress.ip_address(running.host).is_unspecified
-    loopback = "::1" if ":" in running.host else "127.0.0.1"
-    api = f"{_url(loopback if anywhere else running.host, running.port)}/api"
-    post = "curl -X POST -H 'Content-Type: application/json'"
+    curl, api = _curl(running)
+    post = f"{curl} -X POST -H 'Content-Type: application/json'"
     if demo:
         return f"""\
-Try: curl '{api}/seats?event_id=1&pageSize=3'
+Try: {curl} '{api}/seats?event_id=1&pageSize=3'
      {post} {api}/bookings -d '{{"event_id": 1}}'"""
     event = '{"title": "First night", "rows": 10, "seats_per_row": 20, "price": "25.00"}'
     return f"""\
 Try: {post} {api}/events -d '{event}'
-     curl '{api}/seats?event_id=1&pageSize=3'"""
+     {curl} '{api}/seats?event_id=1&pageSize=3'"""
+
+
+def _curl(running: Running) -> tuple[str, str]:
+    """The command that reaches the server, and the address of the API that it takes."""
+    if running.port is None:
+        return f"curl --unix-socket {shlex.quote(running.host)}", "http://localhost/api"
+    anywhere = ipaddress.ip_address(running.host).is_unspecified
+    loopback = "::1" if ":" in running.host else "127.0.0.1"
+    return "curl", f"{_url(loopback if anywhere else running.host, running.port)}/api"

@@ -58,6 +58,7 @@ class Connection(HttpToolsProtocol):
         self._refused = False
         self._received = 0
         self._in_body = False
+        self._draining = False
         self._waiting_since = self.loop.time()
         """For the rest of a request. inf, here and below: not at all."""
         self._idle_since = math.inf
@@ -95,6 +96,18 @@ class Connection(HttpToolsProtocol):
             # It must not own the cycle: that owns the scope, and only circles need the collector.
             whole: Any = partial(self.send_whole, ref(self.cycle))
             self.scope["extensions"] = {WHOLE: whole}
+
+            if self._draining:
+                self.cycle.keep_alive = False
+
+    def drain(self) -> None:
+        """Close with the answer that is due, or the next one: others serve in place of this worker.
+
+        An idle connection is not closed at once, as its client may be sending a request just now.
+        """
+        self._draining = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:

@@ -10,23 +10,22 @@ A parent that is killed takes its workers with it, and leaves the redis-server t
 import asyncio
 import contextlib
 import importlib.util
-import ipaddress
 import logging
 import os
-import pickle
+import resource
 import signal
-import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
+from billetter.listener import Listener, StartError, listen
 from billetter.settings import Settings
 from billetter.wire.binaries import EmbeddedError, find_server
 from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.errors import WireError
 from billetter.wire.topology import ServerFacts, inspect, objection
-from billetter.worker import BACKLOG, KILL_AFTER_S, READY
+from billetter.worker import DESCRIPTORS_SPARED, KILL_AFTER_S
+from billetter.worker_process import WorkerProcess
 
 APP: Final = "billetter.app:create_app"
 FAKE: Final = "fake://billetter"
@@ -34,120 +33,75 @@ INSTALL: Final = (
     "install Redis 6.2 or newer (its redis-server is found on the PATH) or, on Linux x86-64 with"
     " Python up to 3.12, billetter[embedded]; or name a running one by --redis-url."
 )
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
 
 
-class StartError(Exception):
-    """Billetter cannot start. The message is one sentence for the operator."""
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What runs, told once every worker serves; `embedded` if the Redis is our own."""
+    """What runs, told once every worker serves; `embedded` if the Redis is our own.
+
+    host, port: the address; of a Unix socket its path, and None.
+    """
 
     host: str
-    port: int
+    port: int | None
     facts: ServerFacts
     embedded: EmbeddedRedis | None
 
 
 def run(settings: Settings, announce: Callable[[Running], None], app: str = APP) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP, and return when everything has ended.
+    """Serve until SIGTERM or SIGINT, and return when everything has ended.
 
+    SIGHUP replaces the workers by new ones, without a request that fails; only the end of the
+    terminal that this runs in is an end.
     app: "module:factory", called in each worker as factory(settings, redis_url).
     Raises StartError, with everything ended, if it cannot be done.
     """
-    with listen(settings) as listener:
+    _look_at_descriptors(settings)
+    with contextlib.closing(listen(settings)) as listener:
         asyncio.run(_Parent(settings, listener, app).serve(announce))
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket. Raises StartError: no such address, taken, or not allowed."""
-    where = f"{settings.host} port {settings.port}"
-    try:
-        found = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+def _look_at_descriptors(settings: Settings) -> None:
+    """Say so where the system allows fewer open files than there may be connections."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    needed = settings.connections_max + DESCRIPTORS_SPARED
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        log.warning(
+            "Only %d files may be open in a process (ulimit -Hn), so a worker serves %d connections"
+            " at most; for BILLETTER_CONNECTIONS_MAX=%d allow %d (LimitNOFILE in systemd).",
+            *(hard, max(1, hard - DESCRIPTORS_SPARED), settings.connections_max, needed),
         )
-    except (OSError, UnicodeError):
-        raise StartError(f"--host (BILLETTER_HOST) {settings.host!r} is no address.") from None
-    # A name such as localhost has both kinds of address, and every client tries IPv4.
-    family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    guests = settings.auth == "open" and not settings.allow_public
-    if guests and not ipaddress.ip_address(address[0]).is_loopback:
-        raise StartError(
-            f"{where} is not a loopback address, and whoever reaches it could act as the shared"
-            " guest: set BILLETTER_AUTH=required, with a BILLETTER_SECRET, or else"
-            " BILLETTER_ALLOW_PUBLIC=1 if that is meant."
-        )
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise StartError(f"cannot listen on {where} (--host, --port): {error.strerror}.") from None
-    return listener
-
-
-class _Worker:
-    """One worker process, seen from its parent."""
-
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
-        self.process = process
-        self._control = control
-
-    @classmethod
-    async def start(cls, listener: int, *job: object) -> Self:
-        """Start the process and send it the job that `work` unpacks. Raises OSError."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "billetter.worker"),
-                stdin=theirs.fileno(),
-                pass_fds=[listener],
-                process_group=0,  # Ctrl-C is for the parent alone, which then ends the workers.
-            )
-        ours.setblocking(False)
-        ours.send(pickle.dumps((listener, *job)))
-        return cls(process, ours)
-
-    async def ready(self) -> None:
-        """Return when it serves. Raises StartError, with its reason, if it ends instead."""
-        answer = b""
-        with contextlib.suppress(ConnectionError):
-            while part := await asyncio.get_running_loop().sock_recv(self._control, 4096):
-                answer += part
-                if answer == READY:
-                    return
-        status = await self.ended()
-        raise StartError(answer.decode() or f"a worker ended while starting, with status {status}.")
-
-    async def ended(self) -> int:
-        """Its exit status, or minus the signal, once it has ended."""
-        status = await self.process.wait()
-        self._control.close()
-        return status
 
 
 class _Parent:
     """Everything that `run` starts, and its end."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, app: str) -> None:
+    def __init__(self, settings: Settings, listener: Listener, app: str) -> None:
         self._settings = settings
         self._listener = listener
         self._app = app
         self._redis: EmbeddedRedis | None = None
-        self._workers: set[_Worker] = set()
+        self._workers: set[WorkerProcess] = set()
+        self._asked = asyncio.Event()
+        """To reload."""
 
     async def serve(self, announce: Callable[[Running], None]) -> None:
         # Signals cancel the work, never this task, so what was started is ended in any case.
         work = asyncio.create_task(self._work(announce))
+        loop, in_terminal = asyncio.get_running_loop(), _has_terminal()
         for sign in STOP_SIGNALS:
-            if sign != signal.SIGHUP or signal.getsignal(sign) != signal.SIG_IGN:  # Under nohup.
-                asyncio.get_running_loop().add_signal_handler(sign, work.cancel)
+            loop.add_signal_handler(sign, work.cancel)
+
+        def hang_up() -> None:
+            if in_terminal and not _has_terminal():
+                work.cancel()
+            else:
+                self._asked.set()
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
@@ -155,18 +109,33 @@ class _Parent:
             raise StartError(str(error)) from None
         finally:
             self._listener.close()  # Newcomers are refused rather than left waiting.
-            await self._end_workers()
+            await self._end(self._workers)
             if self._redis:
                 await self._redis.stop()
 
     async def _work(self, announce: Callable[[Running], None]) -> None:
         url = await self._open_redis()
         facts = await _inspect(url)
-        host, port, *_ = self._listener.getsockname()
-        workers = [await self._start_worker(url) for _ in range(self._settings.workers)]
-        await asyncio.gather(*(worker.ready() for worker in workers))
-        announce(Running(host, port, facts, self._redis))
-        await asyncio.gather(*(self._keep(worker, url) for worker in workers))
+        workers = await self._start_workers(url)
+        announce(Running(*self._listener.address, facts, self._redis))
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                keepers = [tasks.create_task(self._keep(worker, url)) for worker in workers]
+                workers = await self._renewed(url)
+                for keeper in keepers:
+                    keeper.cancel()
+                for worker in self._workers.difference(workers):
+                    tasks.create_task(self._retire(worker))
+
+    async def _renewed(self, url: str) -> list[WorkerProcess]:
+        """New workers that serve, when that is asked for; those that cannot serve are ended."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                return await self._start_workers(url)
+            except (StartError, OSError) as error:
+                log.warning("Not reloaded, the workers stay as they are: %s", error)
 
     async def _open_redis(self) -> str:
         """The URL of the Redis to use, once there is one. Raises StartError, EmbeddedError."""
@@ -184,17 +153,28 @@ class _Parent:
                 raise StartError(f"workers would not share one Redis: run one worker, or {INSTALL}")
         return url
 
-    async def _start_worker(self, url: str) -> _Worker:
-        job = (self._listener.fileno(), self._app, self._settings, url)
-        worker = await _Worker.start(*job)
+    async def _start_workers(self, url: str) -> list[WorkerProcess]:
+        """All workers, once they serve; none, with the reason, where one of them cannot."""
+        workers = [await self._start_worker(url) for _ in range(self._settings.workers)]
+        try:
+            await asyncio.gather(*(worker.ready() for worker in workers))
+        except StartError:
+            await self._end(set(workers))
+            self._workers.difference_update(workers)
+            raise
+        return workers
+
+    async def _start_worker(self, url: str) -> WorkerProcess:
+        settings = self._settings.model_dump()
+        worker = await WorkerProcess.start(self._listener.socket.fileno(), self._app, settings, url)
         self._workers.add(worker)
         return worker
 
-    async def _keep(self, worker: _Worker, url: str) -> None:
+    async def _keep(self, worker: WorkerProcess, url: str) -> None:
         """Start a worker whenever the last one has ended; later and later while none starts."""
         failures = 0
         while True:
-            status = await worker.ended()
+            status = await self._end_of(worker)
             self._workers.discard(worker)
             log.warning("A worker has ended, with status %d; another is started.", status)
             if failures:
@@ -207,16 +187,53 @@ class _Parent:
                 log.warning("The new worker did not start: %s", error)
                 failures += 1
 
-    async def _end_workers(self) -> None:
-        ends = [asyncio.create_task(worker.ended()) for worker in self._workers]
+    async def _end_of(self, worker: WorkerProcess) -> int:
+        """Its exit status once it has ended; one that no longer reacts is killed."""
+        # One that was told to end gives no sign while it finishes what is in flight.
+        ending_s = self._settings.shutdown_s + KILL_AFTER_S
+        patience_s = max(self._settings.worker_timeout_s, ending_s)
+        silent = asyncio.create_task(worker.silent(patience_s))
+        ended = asyncio.create_task(worker.ended())
+        try:
+            await asyncio.wait([silent, ended], return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                log.warning(
+                    "Worker %d has not reacted for %d s; it is killed.",
+                    *(worker.process.pid, patience_s),
+                )
+                worker.signal(signal.SIGKILL)
+            return await ended
+        finally:
+            silent.cancel()
+            ended.cancel()
+
+    async def _retire(self, worker: WorkerProcess) -> None:
+        """End a worker that others have replaced, when it has finished what it began."""
+        worker.drain()
+        patience_s = 2 * self._settings.shutdown_s + KILL_AFTER_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await worker.ended()
+        worker.signal(signal.SIGKILL)
+        await worker.ended()
+        self._workers.discard(worker)
+
+    async def _end(self, workers: set[WorkerProcess]) -> None:
+        ends = [asyncio.create_task(worker.ended()) for worker in workers]
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            for worker in self._workers:
-                # Not Process.send_signal: it may collect the exit code that asyncio waits for.
-                if worker.process.returncode is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(worker.process.pid, sign)
+            for worker in workers:
+                worker.signal(sign)
             if ends:
                 await asyncio.wait(ends, timeout=self._settings.shutdown_s + KILL_AFTER_S)
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal that can end this process by going away, and it is there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 async def _inspect(url: str) -> ServerFacts:

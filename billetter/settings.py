@@ -34,6 +34,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
+    uds: Path | None = Field(
+        None, description="path of a Unix socket to listen on, in place of an address and a port"
+    )
     allow_public: bool = Field(
         False,
         description="serve a non-loopback address in open mode: who reaches it is the shared guest",
@@ -50,6 +53,9 @@ class Settings(BaseSettings):
     )
     token_s: Seconds = Field(3_600, description="seconds an access token is good for")
     workers: int = Field(1, ge=1, le=256, description="worker processes")
+    worker_timeout_s: int = Field(
+        15, ge=2, le=600, description="seconds after which a worker that hangs is replaced"
+    )
     redis_url: str | None = Field(
         None,
         description="redis://, rediss:// or unix:// address; without one Billetter runs its own",

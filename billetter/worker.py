@@ -1,14 +1,17 @@
 """One worker: the app under uvicorn, on the socket that its parent has bound.
 
 The parent (`server`) holds the other end of this process's standard input, a socket. It sends the
-job, and the worker answers READY or one sentence that says why it cannot serve. The end of that
-file means that the parent is gone: the worker then ends too, and the port is free again.
+job, and the worker answers READY or one sentence that says why it cannot serve; then ALIVE, once a
+second. DRAIN tells it that others have taken its place: it accepts nobody any more, and ends when
+its clients have gone. The end of that file means that the parent is gone: the worker then ends too,
+and the port is free again.
 """
 
 import asyncio
 import contextlib
 import gc
 import importlib
+import math
 import os
 import pickle
 import resource
@@ -23,12 +26,14 @@ import uvicorn
 
 from billetter.connection import Limits, limited, reap
 from billetter.domain.outcome import EngineError
+from billetter.listener import BACKLOG
+from billetter.logs import open_logs
 from billetter.settings import Settings
 from billetter.wire.errors import WireError
 
 READY: Final = b"ready"
-BACKLOG: Final = 4096
-"""Connections that may wait to be accepted; the system's own limit (somaxconn) holds as well."""
+ALIVE: Final = b"."
+DRAIN: Final = b"drain"
 KILL_AFTER_S: Final = 2
 """Seconds a worker has beyond shutdown_s before it is killed."""
 
@@ -38,20 +43,23 @@ DESCRIPTORS_SPARED: Final = 512
 """File descriptors that client connections leave to everything else."""
 GC_ALLOCATIONS: Final = 1_000_000
 """Objects made, less objects gone, between two looks for garbage in circles."""
-REAP_S: Final = 1.0
-"""Between two looks for slow clients. By the clock: under load, ticks take as long as they like."""
+LOOK_S: Final = 1.0
+"""Between two signs of life, and two looks for slow clients. By the clock: ticks may take long."""
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def work() -> None:
     """Do the one job that comes on standard input; return when told to stop."""
+    open_logs()
     control = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     try:
         with control.makefile("rb") as pipe:
-            listener, factory, settings, url = pickle.load(pipe)
+            listener, factory, chosen, url = pickle.load(pipe)
     except EOFError:
         return  # The parent went away before it could send the job.
+    # By name: the parent may run an older version, from before an upgrade.
+    settings = Settings(**{name: chosen[name] for name in chosen.keys() & Settings.model_fields})
     _raise_descriptor_limit()
     try:
         module, _, name = factory.partition(":")
@@ -105,6 +113,7 @@ def _config(app: "_Guarded", settings: Settings) -> uvicorn.Config:
         backlog=BACKLOG,
         proxy_headers=False,
         server_header=False,
+        log_config=None,  # Like all else: see open_logs.
         log_level="warning",
         access_log=False,  # The app writes one of its own.
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -161,7 +170,9 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, control: socket.socket) -> None:
         super().__init__(config)
         self._control = control
-        self._reaped_at = 0.0
+        self._looked_at = 0.0
+        self._drained_by = math.inf
+        """When a server that drains ends, though clients are left."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -169,20 +180,49 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self.handle_exit, signal.SIGTERM, None)
-        loop.add_reader(self._control, self._orphaned)
+        self._control.setblocking(False)
+        loop.add_reader(self._control, self._hear)
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        with contextlib.suppress(OSError):
-            self._control.sendall(READY)
+        self._say(READY)
 
     async def on_tick(self, counter: int) -> bool:
         now = asyncio.get_running_loop().time()
-        if now - self._reaped_at >= REAP_S:
-            self._reaped_at = now
+        if now - self._looked_at >= LOOK_S:
+            self._looked_at = now
+            self._say(ALIVE)
             reap(self.server_state.connections, now)
+        if self._drained_by < math.inf and not self.server_state.connections:
+            self.should_exit = True
+        self.should_exit |= now >= self._drained_by
         return await super().on_tick(counter)
+
+    def _say(self, word: bytes) -> None:
+        with contextlib.suppress(OSError):  # A parent that was stopped hears it no more than once.
+            self._control.send(word)
+
+    def _hear(self) -> None:
+        heard = b""
+        with contextlib.suppress(ConnectionError):
+            heard = self._control.recv(64)
+        if heard:
+            self._drain()
+        else:
+            self._orphaned()
+
+    def _drain(self) -> None:
+        """Accept nobody any more, and let go of each client with the next answer.
+
+        One that is idle may be about to ask: it has until the end to do so.
+        """
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.drain()  # type: ignore[union-attr]  # They are all ours.
+        patience_s = self.config.timeout_graceful_shutdown or 0
+        self._drained_by = asyncio.get_running_loop().time() + patience_s
 
     def _orphaned(self) -> None:
         loop = asyncio.get_running_loop()

@@ -390,3 +390,43 @@ async def test_a_program_further_down_the_path_is_found(
     both = [path_with(data.parent, OLD), str(Path(NEW.path).parent)]
     monkeypatch.setenv("PATH", os.pathsep.join(both))
     assert find_server(data) == as_found(NEW)
+
+
+async def test_a_server_that_does_not_answer_is_reported(
+    data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedded, "REPORT_S", 0.05)
+    silent = data.parent / "redis-server"
+    silent.write_text("#!/bin/sh\necho loading a million seats\nexec sleep 60\n")
+    silent.chmod(0o700)
+    redis = EmbeddedRedis(data, Binary(silent, (7, 0, 0)))
+    start = asyncio.create_task(redis.start())
+    told = f"The Redis in {data} has not answered for"
+    try:
+        async with asyncio.timeout(10):
+            while caplog.text.count(told) < 3:  # noqa: ASYNC110  # The log tells nobody.
+                await asyncio.sleep(0.01)
+    finally:
+        start.cancel()
+        await asyncio.wait([start])
+        await redis.stop()
+    assert "loading a million seats" in caplog.text
+
+
+async def test_why_a_server_ended_is_told_and_a_full_disk_by_its_name(
+    data: Path, server: Binary, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(data, server) as redis:
+        await kill(redis)
+        assert f"The Redis in {data} has ended, and is started again: signal 9" in caplog.text
+        assert "is full" not in caplog.text
+        monkeypatch.setattr(embedded, "ROOM_BYTES_MIN", 2**62)
+        await kill(redis)
+    assert f": the disk of {data} is full, " in caplog.text
+
+
+async def test_the_log_of_a_server_may_be_rotated(data: Path, server: Binary) -> None:
+    async with running(data, server) as redis:
+        (data / "redis.log").rename(data / "redis.log.1")
+        await kill(redis)
+        assert "eady to accept connections" in (data / "redis.log").read_text()

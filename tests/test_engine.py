@@ -475,10 +475,10 @@ async def test_ready_says_whether_redis_answers(any_url: str) -> None:
     wire = open_wire(any_url)
     await wire.start()
     engine = Engine(wire)
-    await engine.ready()
+    await engine.readiness.look()
     await wire.close()
     with pytest.raises(Unavailable):
-        await engine.ready()
+        await engine.readiness.look()
 
 
 # Holds that lapse by themselves.

@@ -5,10 +5,9 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -19,7 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from billetter import server
-from billetter.server import StartError, listen
+from billetter.listener import Listener, StartError, listen
 from billetter.settings import Settings
 from billetter.testing import Binary, RedisServer
 from billetter.wire.topology import inspect
@@ -29,7 +28,6 @@ from tests.processes import (
     alive,
     eventually,
     free_port,
-    hangups,
     short_directory,
 )
 
@@ -111,9 +109,9 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 # Ends.
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_quietly(files: Path, sign: signal.Signals) -> None:
-    with hangups(signal.SIG_DFL), Parent(files, workers=2).started() as parent:
+    with Parent(files, workers=2).started() as parent:
         family = [*parent.workers, *parent.children(REDIS)]
         assert len(family) == 3
         parent.send(sign)
@@ -123,16 +121,6 @@ def test_a_signal_ends_everything_quietly(files: Path, sign: signal.Signals) -> 
         with pytest.raises(httpx.ConnectError):
             parent.get("pid")
     assert (files / "shut").exists()
-
-
-def test_under_nohup_a_hangup_is_nothing(files: Path) -> None:
-    with hangups(signal.SIG_IGN), Parent(files, workers=1).started() as parent:
-        family = [*parent.workers, *parent.children(REDIS)]
-        parent.send(signal.SIGHUP)
-        for _ in range(20):  # An end takes less.
-            parent.get("pid")
-            time.sleep(0.05)
-        assert [pid for pid in family if not alive(pid)] == []
 
 
 def test_ctrl_c_reaches_the_whole_group_and_ends_everything_quietly(files: Path) -> None:
@@ -335,7 +323,7 @@ def test_workers_cannot_share_what_is_in_one_of_them(files: Path) -> None:
 # Addresses.
 
 
-def listening(**settings: object) -> socket.socket:
+def listening(**settings: object) -> Listener:
     return listen(Settings(**{"port": 0, **settings}))  # type: ignore[arg-type]
 
 
@@ -343,8 +331,8 @@ def listening(**settings: object) -> socket.socket:
 def test_loopback_addresses_are_served(host: str) -> None:
     if host == "::1" and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
-    with listening(host=host) as listener:
-        assert not refused_at(listener)
+    with closing(listening(host=host)) as listener:
+        assert not refused_at(listener.socket)
 
 
 def refused_at(listener: socket.socket) -> bool:

@@ -124,12 +124,15 @@ def create_dying(settings: Settings, redis_url: str) -> TinyApp:
 
 if __name__ == "__main__":
     # Here, as workers need none of it.
-    from billetter.server import Running, StartError, run
+    from billetter.listener import StartError
+    from billetter.logs import open_logs
+    from billetter.server import Running, run
 
     def announce(running: Running) -> None:
         redis = running.embedded.url if running.embedded else None
         print(json.dumps({"port": running.port, "redis": redis}), flush=True)
 
+    open_logs()
     try:
         run(Settings(**json.loads(sys.argv[1])), announce, f"tests.tiny_app:{sys.argv[2]}")
     except StartError as error:

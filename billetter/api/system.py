@@ -3,10 +3,9 @@
 from billetter.api.call import Call
 from billetter.api.endpoint import ADMINS, EVERYBODY, get, post
 from billetter.api.replies import Reply, reply
-from billetter.domain.outcome import EngineError
+from billetter.domain.outcome import NotReady
 
 HEALTHY = reply(200, {"status": "ok"})
-NOT_READY = reply(503, {"status": "not_ready", "reason": "redis"}, (b"retry-after", b"1"))
 RESET = reply(200, {"status": "reset"}, (b"billetter-outcome", b"RESET"))
 
 
@@ -18,11 +17,12 @@ async def health(call: Call) -> Reply:
 
 @get("/ready", roles=EVERYBODY, group=None)
 async def ready(call: Call) -> Reply:
-    """Redis answers, and what it does to keep what it is told."""
+    """Redis answers and takes writes, and what it does to keep what it is told."""
     try:
-        redis = await call.engine.ready()
-    except EngineError:
-        return NOT_READY
+        redis = await call.engine.readiness.look()
+    except NotReady as error:
+        body = {"status": "not_ready", "reason": error.reason}
+        return reply(503, body, (b"retry-after", b"1"))
     body = {"status": "ready", "redis": redis.version, "durability": redis.durability}
     return reply(200, body)
 

@@ -206,5 +206,13 @@ class Unavailable(EngineError):
     """Redis is away or overloaded; the change was surely not made."""
 
 
+class NotReady(Unavailable):
+    """Redis cannot do what Billetter needs; reason: in a word, for those who watch."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class OutcomeUnknown(EngineError):
     """The reply was lost; the change may have been made, and a repetition makes it once."""

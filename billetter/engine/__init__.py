@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from billetter.domain.outcome import EngineError, Unavailable
+from billetter.domain.outcome import EngineError
 from billetter.engine import keys
 from billetter.engine.accounts import Accounts
 from billetter.engine.audit import Audit
@@ -14,14 +14,13 @@ from billetter.engine.lines import Lines
 from billetter.engine.maps import SeatMaps
 from billetter.engine.opening import Opener
 from billetter.engine.organizers import Organizers
+from billetter.engine.readiness import ReadinessCheck
 from billetter.engine.repeat import Repeater
 from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
 from billetter.engine.seats import Seats
 from billetter.engine.sweeper import Sweeper
 from billetter.engine.tickets import Tickets
-from billetter.wire import topology
-from billetter.wire.errors import WireError
 from billetter.wire.topology import Wire
 
 FORMAT = 1
@@ -37,20 +36,12 @@ class Retention:
     journal_max: int = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """The Redis behind the engine. durability: "fsync", "everysec" or "memory"."""
-
-    version: str
-    durability: str
-
-
 class Engine:
     """Everything Billetter does, over one wire."""
 
     def __init__(self, wire: Wire, retention: Retention | None = None) -> None:
         kept = retention or Retention()
-        self._wire = wire
+        self.readiness = ReadinessCheck(wire)
         self.store = Store(wire)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
@@ -87,11 +78,3 @@ class Engine:
                 raise EngineError(
                     f"this Redis was set up with {field} {found}, this Billetter needs {value}"
                 )
-
-    async def ready(self) -> Readiness:
-        """What the Redis is, if it answers; Unavailable otherwise."""
-        try:
-            server = await topology.facts(self._wire)
-        except WireError as error:
-            raise Unavailable(str(error)) from error
-        return Readiness(".".join(map(str, server.version)), server.durability)

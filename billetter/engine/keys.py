@@ -11,6 +11,8 @@ from billetter.domain.ids import AccountId, BookingNumber, EventId, UserId
 
 PARTITIONS = 64
 META = "{meta}"
+PROBE = "{meta}:probe"
+"""Written to see whether writes are taken; gone after a moment."""
 EVENTS_NEXT = "{events}:next"
 EVENTS_INDEX = "{events}:index"
 USERS_NEXT = "{users}:next"

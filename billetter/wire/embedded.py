@@ -15,7 +15,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -29,6 +30,10 @@ POLL_S: Final = 0.005
 ANSWER_S_MAX: Final = 1.0
 ADOPT_S_MAX: Final = 30.0
 """Seconds a server that was found running may take to load its data and answer."""
+REPORT_S: Final = 5
+"""Seconds between two reports of a server that does not answer at its start."""
+ROOM_BYTES_MIN: Final = 1_000_000
+"""Free bytes under which a disk is said to be full."""
 STOP_S_MAX: Final = 10.0
 """Seconds after which a server that ignores SIGTERM is killed; its disk has all it answered."""
 OPTIONS: Final = (
@@ -129,13 +134,37 @@ class EmbeddedRedis:
         except OSError as error:
             reason = f"{self.binary.path} cannot be started: {error.strerror}."
             raise EmbeddedError(reason) from None
-        while process.returncode is None:
-            if await _answering(self._socket):
-                return
-            await asyncio.sleep(POLL_S)
-        killed = process.returncode < 0 and f"signal {-process.returncode} ended it."
-        reason = killed or _last_words(self._log)
-        raise EmbeddedError(f"{self.binary.path} did not start: {reason}")
+        async with self._reported():
+            while process.returncode is None:
+                if await _answering(self._socket):
+                    return
+                await asyncio.sleep(POLL_S)
+        raise EmbeddedError(f"{self.binary.path} did not start: {self._reason()}")
+
+    def _reason(self) -> str:
+        """Why the server has ended, as far as it can be told."""
+        status = self._process.returncode if self._process else None
+        killed = status is not None and status < 0 and f"signal {-status} ended it."
+        # On a full disk its log ends before it could say so.
+        return _full(self.data) or killed or _last_words(self.data / LOG)
+
+    @asynccontextmanager
+    async def _reported(self) -> AsyncIterator[None]:
+        """Say every few seconds that the server does not answer yet."""
+
+        async def report() -> None:
+            for seconds in itertools.count(REPORT_S, REPORT_S):
+                await asyncio.sleep(REPORT_S)
+                log.warning(
+                    "The Redis in %s has not answered for %d s: it loads its data, or hangs (%s).",
+                    *(self.data, seconds, _last_words(self.data / LOG)),
+                )
+
+        reporter = asyncio.create_task(report())
+        try:
+            yield
+        finally:
+            reporter.cancel()
 
     def _command(self) -> list[str]:
         places = ["--dir", self.data, "--logfile", self.data / LOG, "--unixsocket", self._socket]
@@ -145,13 +174,16 @@ class EmbeddedRedis:
         """Take over the server that holds the lock, or start one if it goes away meanwhile."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + ADOPT_S_MAX
-        while loop.time() < give_up:
-            self.adopted = await _answering(self._socket)
-            if self.adopted:
-                return
-            if _lock(self._redis_lock):
-                return await self._launch()
-            await asyncio.sleep(POLL_S)
+        async with self._reported():
+            while loop.time() < give_up:
+                self.adopted = await _answering(self._socket)
+                if self.adopted:
+                    return
+                if _lock(self._redis_lock):
+                    break
+                await asyncio.sleep(POLL_S)
+        if loop.time() < give_up:
+            return await self._launch()
         reason = "from an earlier start still runs there and does not answer: end it first."
         raise EmbeddedError(f"the data directory {self.data} cannot be used: a server {reason}")
 
@@ -159,7 +191,9 @@ class EmbeddedRedis:
         """Start a server whenever the last one has ended."""
         while True:
             await self._ended()
-            log.warning("The Redis in %s has ended; it is started again.", self.data)
+            log.warning(
+                "The Redis in %s has ended, and is started again: %s", self.data, self._reason()
+            )
             for failures in itertools.count():
                 if failures >= 3:
                     await asyncio.sleep(min(5.0, 0.1 * 2 ** (failures - 3)))
@@ -200,12 +234,19 @@ async def _answering(path: Path) -> int | None:
     return None
 
 
-def _last_words(log_file: int) -> str:
+def _last_words(log_file: Path) -> str:
     """Why the server gave up: the last warning in its log, else the last line."""
-    start = max(0, os.fstat(log_file).st_size - 8192)
-    lines = os.pread(log_file, 8192, start).decode(errors="replace").splitlines()
+    with log_file.open("rb") as file:  # By its name, as others may have rotated it.
+        file.seek(-min(8192, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        lines = file.read().decode(errors="replace").splitlines()
     warnings = [words for line in lines if (words := line.partition(" # ")[2])]
     return (warnings or lines or ["it said nothing"])[-1]
+
+
+def _full(data: Path) -> str:
+    """What to say where there is no room left on the disk; else nothing."""
+    free = shutil.disk_usage(data).free
+    return "" if free > ROOM_BYTES_MIN else f"the disk of {data} is full, {free} bytes are free."
 
 
 def socket_of(data: Path) -> Path:

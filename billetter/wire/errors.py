@@ -8,7 +8,14 @@ class WireError(Exception):
 
 
 class NotRun(WireError):
-    """The command had no effect: it was never sent, or the server refused it before it ran."""
+    """The command had no effect: it was never sent, or the server refused it before it ran.
+
+    code: the first word of the refusal, like OOM or READONLY; empty where the server said nothing.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ReplyLost(WireError):
@@ -60,4 +67,4 @@ def refusal(message: str) -> WireError:
     """
     match = _CODE.match(message)
     code = match[1] if match else "ERR"
-    return NotRun(message) if code in UNAVAILABLE else Rejected(code, message)
+    return NotRun(message, code) if code in UNAVAILABLE else Rejected(code, message)

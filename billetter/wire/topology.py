@@ -22,6 +22,8 @@ from billetter.wire.lane import Argument, Connect, Lane
 from billetter.wire.link import Reply
 
 OLDEST = (6, 2)
+KEEPS_ALL = "noeviction"
+"""The one maxmemory-policy under which no booking is thrown away."""
 SEND_BYTES = 4 * 2**20
 OPTIONS = frozenset({"client_name", "db", "host", "password", "path", "port", "username"})
 
@@ -109,11 +111,11 @@ def objection(facts: ServerFacts) -> str | None:
         return f"{server} has version {version}; Billetter needs Redis 6.2 or newer, or Valkey."
     if facts.kind != "standalone":
         return f"{server} is a {facts.kind}; Billetter needs the address of a standalone master."
-    if facts.policy not in (None, "noeviction"):
+    if facts.policy not in (None, KEEPS_ALL):
         # The volatile-* policies too: holds are keys with a TTL.
         return (
             f"{server} throws keys away when its memory is full (maxmemory-policy {facts.policy}),"
-            " and bookings with them; set it to noeviction."
+            f" and bookings with them; set it to {KEEPS_ALL}."
         )
     return None
 

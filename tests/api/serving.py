@@ -14,9 +14,9 @@ import uvicorn
 
 from billetter.app import create_app
 from billetter.connection import Limits, limited
+from billetter.listener import BACKLOG
 from billetter.settings import Settings
 from billetter.wire.topology import open_wire
-from billetter.worker import BACKLOG
 from tests.api.client import Api
 from tests.crowd import Address
 
