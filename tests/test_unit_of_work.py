@@ -8,7 +8,6 @@ import pytest
 from billetter.domain.outcome import ASIDE, REFUSALS, Outcome, OutcomeUnknown, Unavailable
 from billetter.engine.unit_of_work import UnitOfWork, note_change, note_refusal, one_change
 
-
 CHANGES = frozenset(
     {
         Outcome.CREATED,
@@ -33,7 +32,7 @@ CHANGES = frozenset(
         Outcome.WAITING,
     }
 )
-"""All that counts as a change: each new outcome must be of a kind that somebody has thought about."""
+"""All that counts as a change. Of a new outcome somebody has to say which kind it is of."""
 
 
 def fail_after(*notes: Callable[[], None]) -> None:
