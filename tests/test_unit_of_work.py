@@ -5,8 +5,34 @@ from collections.abc import Callable
 
 import pytest
 
-from billetter.domain.outcome import ASIDE, REFUSALS, OutcomeUnknown, Unavailable
+from billetter.domain.outcome import ASIDE, REFUSALS, Outcome, OutcomeUnknown, Unavailable
 from billetter.engine.unit_of_work import UnitOfWork, note_change, note_refusal, one_change
+
+CHANGES = frozenset(
+    {
+        Outcome.CREATED,
+        Outcome.OPENED,
+        Outcome.CLAIMED,
+        Outcome.RELEASED,
+        Outcome.AWAITING_PAYMENT,
+        Outcome.CONFIRMED,
+        Outcome.REFUND_DUE,
+        Outcome.CANCELLED,
+        Outcome.NOTED,
+        Outcome.DISCARDED,
+        Outcome.REMOVED,
+        Outcome.AMENDED,
+        Outcome.CANCELLING,
+        Outcome.RESTORED,
+        Outcome.REGISTERED,
+        Outcome.UPDATED,
+        Outcome.ERASED,
+        Outcome.ADDED,
+        Outcome.REVOKED,
+        Outcome.WAITING,
+    }
+)
+"""All that counts as a change. Of a new outcome somebody has to say which kind it is of."""
 
 
 def fail_after(*notes: Callable[[], None]) -> None:
@@ -104,5 +130,7 @@ async def test_a_method_joins_the_unit_of_its_caller() -> None:
         await change_and_go_on()
 
 
-def test_no_outcome_is_a_refusal_and_none() -> None:
-    assert not REFUSALS & ASIDE
+def test_it_is_known_of_every_outcome_what_it_means() -> None:
+    kinds = [CHANGES, REFUSALS, ASIDE]
+    assert frozenset().union(*kinds) == frozenset(Outcome)
+    assert sum(map(len, kinds)) == len(Outcome), "each is of one kind"
