@@ -113,6 +113,7 @@ class AccountsDoor:
         if len(authorization) > HEADER_MAX:
             raise WrongCredentials
         scheme, _, credentials = authorization.partition(b" ")
+        credentials = credentials.lstrip(b" ")  # One space or more, says RFC 9110.
         match scheme.lower():
             case b"bearer" if credentials.startswith(_API_PREFIX):
                 return await self._service(credentials), FRESH_S
@@ -146,10 +147,18 @@ class AccountsDoor:
             if account is not None and account.generation == before.generation:
                 return account
         try:
-            pair = binascii.a2b_base64(credentials, strict_mode=True).decode()
+            pair = _text(binascii.a2b_base64(credentials, strict_mode=True))
         except ValueError:
             raise WrongCredentials from None
         email, colon, password = pair.partition(":")
         if not colon:
             raise WrongCredentials
         return await self._registry.login(email, password, address)
+
+
+def _text(pair: bytes) -> str:
+    """A pair as UTF-8, which we ask for, or else as the Latin-1 that old clients send."""
+    try:
+        return pair.decode()
+    except UnicodeDecodeError:
+        return pair.decode("latin-1")

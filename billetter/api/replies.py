@@ -141,7 +141,10 @@ def _second(seconds: int) -> str:
 _RETRY = (b"retry-after", b"1")
 REPLAYED = (b"idempotency-replayed", b"true")
 PATH_NOT_FOUND = error(404, "not_found", "There is nothing at this path.")
-_CHALLENGE = (b"www-authenticate", b'Bearer realm="Billetter", Basic realm="Billetter"')
+_CHALLENGE = (
+    b"www-authenticate",
+    b'Bearer realm="Billetter", Basic realm="Billetter", charset="UTF-8"',
+)
 UNAUTHORIZED = error(401, "unauthorized", "These credentials are wrong.", _CHALLENGE)
 CREDENTIALS_MISSING = error(401, "unauthorized", "This needs credentials.", _CHALLENGE)
 FORBIDDEN = error(403, "forbidden", "Your role does not allow this.")

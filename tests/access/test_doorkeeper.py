@@ -83,6 +83,19 @@ async def test_the_scheme_is_written_in_any_case(house: House) -> None:
             assert (await house.door.identify(written + b" " + rest)).account == ann.id
 
 
+async def test_several_spaces_may_follow_the_scheme(house: House) -> None:
+    ann = await house.person()
+    for header in (basic(ann.email), await by_access_token(house, ann)):
+        assert (await house.door.identify(header.replace(b" ", b"   ", 1))).account == ann.id
+
+
+async def test_a_password_may_come_in_latin_1(house: House) -> None:
+    ann = await house.person(password="h\u00e4star p\u00e5 rad")
+    for encoding in ("utf-8", "latin-1"):
+        pair = f"{ann.email}:h\u00e4star p\u00e5 rad".encode(encoding)
+        assert (await house.door.identify(b"Basic " + base64.b64encode(pair))).account == ann.id
+
+
 @pytest.mark.parametrize("guests", [True, False])
 @pytest.mark.parametrize(
     "header",
