@@ -66,6 +66,7 @@ def _services(settings: Settings, engine: Engine) -> Services:
         registry,
         tokens,
         guests,
+        settings.reset == "admin",
         policies,
         hold_ms=settings.hold_s * 1000,
         payment_ms=settings.payment_s * 1000,

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     trusted_proxies: str | None = Field(
         None, description="addresses and networks whose X-Forwarded-For is believed"
     )
+    reset: Literal["admin"] | None = Field(
+        None,
+        description="who may call POST /api/reset in required mode: admin; none: nobody;"
+        " in open mode everybody may",
+    )
     cors_origins: str | None = Field(
         None, description="web origins whose pages may call the API; *: all of them"
     )

@@ -48,6 +48,9 @@ EVERYBODY: Roles = None
 CALLERS: Roles = frozenset(Role)
 ORGANIZERS: Roles = frozenset({Role.GUEST, Role.ORGANIZER, Role.ADMIN})
 ADMINS: Roles = frozenset({Role.ADMIN})
+NOBODY: Roles = frozenset()
+ACCOUNTS: Roles = frozenset(Role) - {Role.GUEST}
+HOSTS: Roles = frozenset({Role.ORGANIZER, Role.SERVICE, Role.ADMIN})
 GATEWAYS: Roles = frozenset({Role.SERVICE, Role.ADMIN})
 
 _NOBODY = Principal(GUEST)
@@ -77,6 +80,7 @@ class Rules(TypedDict, total=False):
     group: Group | None
     signed: bool
     trusting: bool
+    resetting: bool
     terse: bool
 
 
@@ -89,6 +93,7 @@ class Endpoint:
     group: of routes that are limited together; None: not limited here.
     signed: a signature stands in for credentials where gateways have a secret; the handler checks.
     trusting: where there are guests, whoever calls may.
+    resetting: where there are none, nobody may unless resets are on.
     terse: errors are as replies.terse has them.
     """
 
@@ -105,6 +110,7 @@ class Endpoint:
     group: Group | None
     signed: bool = False
     trusting: bool = False
+    resetting: bool = False
     terse: bool = False
 
     def bound(self, services: Services) -> "BoundEndpoint":
@@ -114,6 +120,8 @@ class Endpoint:
         """Who may call where things are as these services say."""
         proven_otherwise = self.signed and services.payment_secret is not None
         trusted = self.trusting and services.guests
+        if self.resetting and not services.guests and not services.resets:
+            return NOBODY
         return EVERYBODY if proven_otherwise or trusted else self.roles
 
 
@@ -228,7 +236,7 @@ def _failed(error: Exception, scope: Scope) -> Reply:
         case TooManyAttempts():
             return limited(error.allowance)
         case TooBusy():
-            return replies.OVERLOADED
+            return replies.BUSY
         case Unavailable():
             logger.debug("unavailable: %s", error)
             return replies.UNAVAILABLE

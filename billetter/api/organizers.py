@@ -5,14 +5,13 @@ from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
 from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.inputs import Stop, wrong
-from billetter.api.replies import NO_EVENT, Answers, Reply, error, marked, reply
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Answers, Reply, error, marked, reply
 from billetter.api.schemas import BookingsBefore, Removal
 from billetter.api.views import described
 from billetter.domain.account import Role
 from billetter.domain.ids import EventId, UserId
 from billetter.domain.outcome import Answer, Outcome
 
-NOT_YOUR_EVENT = error(403, "forbidden", "This event belongs to somebody else.")
 NOT_YOURS = {Outcome.NOT_YOURS: NOT_YOUR_EVENT}
 SEATS_GO = error(409, "seats_taken", "Some of the seats that would go are held or sold.")
 NOT_AMENDED = Answers({Outcome.SEAT_TAKEN: SEATS_GO, **NOT_YOURS})

@@ -154,6 +154,12 @@ UNAVAILABLE = error(
     503, "unavailable", "The seats cannot be reached. Nothing was changed; try again.", _RETRY
 )
 OVERLOADED = error(503, "unavailable", "There are too many requests; try again.", _RETRY)
+BUSY = error(
+    429,
+    "rate_limited",
+    "More passwords are to be checked than can be soon; try again.",
+    _RETRY,
+)
 OUTCOME_UNKNOWN = error(
     503,
     "outcome_unknown",
@@ -163,6 +169,7 @@ OUTCOME_UNKNOWN = error(
 SEAT_TAKEN = reply(419, "Failed to add seat to booking")
 NOT_RELEASED = reply(419, "Failed to release seat")
 NO_EVENT = error(404, "event_not_found", "There is no such event.")
+NOT_YOUR_EVENT = error(403, "forbidden", "This event belongs to somebody else.")
 NO_BOOKING = error(404, "booking_not_found", "There is no such booking.")
 KEY_REUSED = error(
     422,

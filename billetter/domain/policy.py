@@ -6,7 +6,7 @@ as each `count`-th part of the window has passed.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NoReturn
 
@@ -57,6 +57,10 @@ class Policy:
     def interval_us(self) -> int:
         """Microseconds in which one token comes back, rounded up: never more than `count`."""
         return -(-self.window_s * 1_000_000 // self.count)
+
+    def times(self, factor: int) -> "Policy":
+        """The same for so many times as many."""
+        return replace(self, count=min(self.count * factor, COUNT_MAX))
 
     def __str__(self) -> str:
         return f"{self.group}={self.count}/{self.window_s}s/{self.by}"

@@ -31,6 +31,11 @@ class Limits:
             return Allowance(policy.count, 0, _seconds(reset_us), _seconds(first))
         return Allowance(policy.count, first, _seconds(reset_us))
 
+    async def give_back(self, policy: Policy, subject: str) -> None:
+        """Put a token back that was taken for what does not count after all."""
+        bucket = Once.named(str(policy), subject, ttl_ms=0).digest
+        await self._store.run("return_token", [keys.limit(bucket)], policy.interval_us)
+
     async def take_each(self, wanted: Iterable[tuple[Policy, str]]) -> Allowance:
         """A token from each bucket in turn: the first refusal, or else the scarcest allowance.
 
