@@ -26,8 +26,9 @@ CHANGED = Answers(
         Outcome.NO_ACCOUNT: UNAUTHORIZED,
     }
 )
-OPEN = Rules(roles=EVERYBODY, keyed=False)
+SECRETS = Rules(keyed=False, strict=True)
 """No secret is ever recorded, so there is no Idempotency-Key."""
+OPEN = SECRETS | Rules(roles=EVERYBODY)
 
 
 @post("/api/auth/register", body=Register, group=Group.REGISTER, **OPEN)
@@ -46,7 +47,7 @@ async def login(call: Call, body: Login) -> Reply:
     return reply(200, _granted(tokens.issue(account), tokens.lifetime_s))
 
 
-@put("/api/auth/password", body=ChangePassword, roles=ACCOUNTS, keyed=False)
+@put("/api/auth/password", body=ChangePassword, roles=ACCOUNTS, **SECRETS)
 async def change_password(call: Call, body: ChangePassword) -> Reply:
     """Whatever has proven the account before is void, the credentials of this request as well."""
     account = call.principal.account or AccountId(0)

@@ -19,6 +19,7 @@ from billetter.access.principal import (
 from billetter.api import replies
 from billetter.api.accesslog import note_user
 from billetter.api.call import Call, Handler, Services
+from billetter.api.ignored import ignored_header
 from billetter.api.inputs import (
     Gone,
     Stop,
@@ -81,6 +82,7 @@ class Rules(TypedDict, total=False):
     signed: bool
     trusting: bool
     resetting: bool
+    strict: bool
     terse: bool
 
 
@@ -94,6 +96,7 @@ class Endpoint:
     signed: a signature stands in for credentials where gateways have a secret; the handler checks.
     trusting: where there are guests, whoever calls may.
     resetting: where there are none, nobody may unless resets are on.
+    strict: unknown fields and parameters are refused, not ignored and named in the reply.
     terse: errors are as replies.terse has them.
     """
 
@@ -111,6 +114,7 @@ class Endpoint:
     signed: bool = False
     trusting: bool = False
     resetting: bool = False
+    strict: bool = False
     terse: bool = False
 
     def bound(self, services: Services) -> "BoundEndpoint":
@@ -150,19 +154,24 @@ class BoundEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         left: list[Allowance] = []
+        ignored: list[str] = []
         try:
-            reply = await self._reply(scope, receive, left)
+            reply = await self._reply(scope, receive, left, ignored)
         except Gone:
             return
         except Exception as error:
             reply = _failed(error, scope)
         if left:
             reply = reply.plus(*told(scarcest(left)))
+        if ignored:
+            reply = reply.plus(ignored_header(ignored))
         if self._endpoint.terse:
             reply = replies.terse(reply)
         await reply.send(scope, send)
 
-    async def _reply(self, scope: Scope, receive: Receive, left: list[Allowance]) -> Reply:
+    async def _reply(
+        self, scope: Scope, receive: Receive, left: list[Allowance], ignored: list[str]
+    ) -> Reply:
         endpoint, gates, headers = self._endpoint, self._gates, {}
         for name, value in scope["headers"]:
             if name in _READS:
@@ -178,11 +187,14 @@ class BoundEndpoint:
         ids = scope.get("path_params", {})
         if endpoint.names is not None:
             inputs.append(checked(endpoint.names, ids))
-        if endpoint.query is not None:
-            inputs.append(parse_query(endpoint.query, scope["query_string"]))
+        query, strict = scope["query_string"], endpoint.strict
+        if query or endpoint.query is not None:
+            asked = parse_query(endpoint.query, query, strict, ignored)
+            if asked is not None:
+                inputs.append(asked)
         if endpoint.body is not None:
             body = await read_body(headers, receive, endpoint.body_max)
-            inputs.append(parse_body(endpoint.body, body))
+            inputs.append(parse_body(endpoint.body, body, strict, ignored))
         if gates.inner is not None:
             await _admit(gates.inner, Caller(address, principal.user, authorization), left)
         idempotency = None

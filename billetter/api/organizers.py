@@ -24,9 +24,11 @@ GONE = Answers(
     }
 )
 OF_ORGANIZERS = Rules(roles=ORGANIZERS)
+CHANGES = OF_ORGANIZERS | Rules(strict=True)
+"""A misspelled change would be no change at all, and answered as one."""
 
 
-@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **OF_ORGANIZERS)
+@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **CHANGES)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
     amended = await call.engine.organizers.amend(event, acting(call), body.change, call.once)
@@ -35,7 +37,7 @@ async def amend_event(call: Call, body: AmendEvent) -> Reply:
     return marked(reply(200, {"id": event, "version": amended.fields[0]}), amended)
 
 
-@delete("/api/events/{id:id}", query=Removal, **OF_ORGANIZERS)
+@delete("/api/events/{id:id}", query=Removal, **CHANGES)
 async def delete_event(call: Call, query: Removal) -> Reply:
     event, organizers = EventId(call.ids["id"]), call.engine.organizers
     act = organizers.cancel if query.cancel else organizers.delete
