@@ -1,8 +1,10 @@
 """Rate limits: one bucket of tokens for each limit and each of those it counts apart."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
-from billetter.domain.outcome import Outcome, OutcomeUnknown, Unavailable
+from billetter.domain.outcome import EngineError, Outcome, OutcomeUnknown, Unavailable
 from billetter.domain.policy import Allowance, Policy
 from billetter.engine import keys
 from billetter.engine.once import Once
@@ -34,7 +36,23 @@ class Limits:
     async def give_back(self, policy: Policy, subject: str) -> None:
         """Put a token back that was taken for what does not count after all."""
         bucket = Once.named(str(policy), subject, ttl_ms=0).digest
-        await self._store.run("return_token", [keys.limit(bucket)], policy.interval_us)
+        with suppress(EngineError):  # It comes back by itself, only later.
+            await self._store.run("return_token", [keys.limit(bucket)], policy.interval_us)
+
+    async def take_all(self, wanted: Iterable[tuple[Policy, str]]) -> Allowance:
+        """A token from each bucket, all at once: the longest refusal, or the scarcest allowance.
+
+        What refuses leaves all of them as they were, but for a moment: for buckets that are the
+        caller's own. ValueError: there are no buckets.
+        """
+        pairs = list(wanted)
+        taken = await asyncio.gather(*(self.take(*pair) for pair in pairs))
+        refused = [allowance for allowance in taken if allowance.retry_after_s is not None]
+        if not refused:
+            return scarcest(taken)
+        let_in = [it for it, got in zip(pairs, taken, strict=True) if got.retry_after_s is None]
+        await asyncio.gather(*(self.give_back(*pair) for pair in let_in))
+        return max(refused, key=lambda allowance: allowance.retry_after_s or 0)
 
     async def take_each(self, wanted: Iterable[tuple[Policy, str]]) -> Allowance:
         """A token from each bucket in turn: the first refusal, or else the scarcest allowance.
