@@ -15,5 +15,6 @@ redis.call('DEL', KEYS[1])
 if full <= now then
   return {'REVOKED', '0'}
 end
-redis.call('SET', KEYS[1], digits(full), 'PXAT', digits(math.ceil(full / 1000)))
+local ends_ms = digits(math.ceil(full / 1000))
+redis.call('SET', KEYS[1], digits(full), 'PXAT', ends_ms)
 return {'REVOKED', digits(full - now)}
