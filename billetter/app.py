@@ -18,7 +18,7 @@ from billetter.access.tokens import AccessTokens
 from billetter.api.accesslog import AccessLog, open_log
 from billetter.api.call import Services
 from billetter.api.hardening import across_origins
-from billetter.api.limits import LoginGuard
+from billetter.api.login_guard import LoginGuard
 from billetter.demo import seed
 from billetter.domain.network import parse_networks, parse_origins
 from billetter.domain.outcome import EngineError, Unavailable

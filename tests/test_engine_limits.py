@@ -119,6 +119,15 @@ async def test_without_redis_nobody_can_say(error: WireError) -> None:
         await Engine(Broken(error)).limits.take(SLOW, nobody())
 
 
+async def test_a_refusal_costs_nothing(wire: Wire) -> None:
+    limits, ann = Engine(wire).limits, nobody()
+    once, wide = (Policy(Group.READ, most, 3_600, By.IP) for most in (1, 9))
+    for _ in range(4):
+        allowance = await limits.take_each([(wide, ann), (once, ann)])
+    assert allowance.retry_after_s is not None
+    assert (await limits.take(wide, ann)).remaining == 7
+
+
 async def test_all_at_once_or_none(wire: Wire) -> None:
     limits, ann, bob = Engine(wire).limits, nobody(), nobody()
     wide = Policy(Group.WRITE, 50, 3_600, By.USER)

@@ -42,8 +42,8 @@ class TooBusy(Exception):
     """More passwords wait to be hashed than can be soon."""
 
 
-Forgive: TypeAlias = Callable[[], Awaitable[None]]
-"""Called when an attempt does not count: its password was right, or was not looked at."""
+Over: TypeAlias = Callable[[bool], Awaitable[None]]
+"""Called when an attempt is over. It counts, unless the password was right or not looked at."""
 
 
 class Guard(Protocol):
@@ -52,7 +52,7 @@ class Guard(Protocol):
     email: as `compared` gives it; address: where the request comes from, "" if that is unknown.
     """
 
-    async def attempt(self, email: str, address: str, *, known: bool) -> Forgive:
+    async def attempt(self, email: str, address: str, *, known: bool) -> Over:
         """Called before a password is hashed. TooManyAttempts: it is not to be.
 
         known: this account was proven from this address before, so that what others guess

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from billetter.access.passwords import PASSWORD_MAX, Passwords, checked_password
-from billetter.access.principal import Forgive, Guard, TooBusy, WrongCredentials
+from billetter.access.principal import Guard, Over, TooBusy, WrongCredentials
 from billetter.domain.account import EMAIL_MAX, Account, Role, compared
 from billetter.domain.ids import AccountId
 from billetter.domain.network import client_of
@@ -14,11 +14,11 @@ from billetter.engine.accounts import Accounts
 class Unguarded:
     """A guard that lets everybody guess."""
 
-    async def attempt(self, email: str, address: str, *, known: bool) -> Forgive:
+    async def attempt(self, email: str, address: str, *, known: bool) -> Over:
         return _nothing
 
 
-async def _nothing() -> None: ...
+async def _nothing(counts: bool) -> None: ...
 
 
 class Registry:
@@ -94,16 +94,18 @@ class Registry:
         """Whether the password is the account's. One that is does not count as an attempt."""
         client, id_ = client_of(address or None), account.id if account else None
         known = await self._accounts.knows(id_, client)
-        forgive = await self._guard.attempt(compared(email), address, known=known)
+        over, counts = await self._guard.attempt(compared(email), address, known=known), True
         try:
             right = await self._passwords.verify(account.password if account else None, password)
+            counts = account is None or not right
         except TooBusy:
-            await forgive()
+            counts = False
             raise
+        finally:
+            await over(counts)
         if account is None or not right:
             return False
         with suppress(EngineError):  # The password is right, whatever becomes of this.
-            await forgive()
             await self._accounts.remember(account.id, client)
         return True
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from billetter.access.principal import Forgive, TooManyAttempts
 from billetter.api.replies import Reply, error
 from billetter.domain.ids import GUEST, UserId
 from billetter.domain.network import client_of
@@ -123,44 +122,3 @@ def told(allowance: Allowance) -> list[tuple[bytes, bytes]]:
 def limited(allowance: Allowance, plain: Reply = RATE_LIMITED) -> Reply:
     """429; plain: the reply of a route that words it otherwise."""
     return plain.plus((b"retry-after", b"%d" % (allowance.retry_after_s or 0)), *told(allowance))
-
-
-TRIES = 50
-"""So many times as many passwords may be tried as may be wrong: trying one is what costs most."""
-
-
-class LoginGuard:
-    """The limits of logins, for Basic as well. Only wrong passwords count in the end.
-
-    Each takes its tokens before it is tried, so that of many at once no more are, and gets them
-    back if it was right. How many are tried at all has limits TRIES times as wide.
-    A limit by account counts who comes from an address that the account is known by on its own:
-    nobody who guesses elsewhere locks its owner out.
-    """
-
-    def __init__(self, policies: Iterable[Policy], limits: Limits) -> None:
-        self._policies = policies_of(Group.LOGIN, policies)
-        self._limits = limits
-
-    async def attempt(self, email: str, address: str, *, known: bool) -> Forgive:
-        """See Guard."""
-        caller = Caller(address, account=email)
-        wrong = [(policy, _suspect(caller, policy.by, known)) for policy in self._policies]
-        tries = [(policy.times(TRIES), f"tries {subject}") for policy, subject in wrong]
-        if wrong:
-            allowance = await self._limits.take_each([*wrong, *tries])
-            if allowance.retry_after_s is not None:
-                raise TooManyAttempts(allowance)
-
-        async def forgive() -> None:
-            for policy, subject in wrong:
-                await self._limits.give_back(policy, subject)
-
-        return forgive
-
-
-def _suspect(caller: Caller, by: By, known: bool) -> str:
-    subject = caller.subject(by)
-    return (
-        f"{subject} {client_of(caller.address or None)}" if known and by is By.ACCOUNT else subject
-    )

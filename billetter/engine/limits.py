@@ -58,15 +58,20 @@ class Limits:
         """A token from each bucket in turn: the first refusal, or else the scarcest allowance.
 
         A refusal leaves the buckets after it alone: who is stopped by one limit cannot use up
-        somebody else's share of another. ValueError: there are no buckets.
+        somebody else's share of another. Those before it get their tokens back.
+        ValueError: there are no buckets.
         """
-        taken: list[Allowance] = []
+        taken: list[tuple[Policy, str]] = []
+        left: list[Allowance] = []
         for policy, subject in wanted:
             allowance = await self.take(policy, subject)
             if allowance.retry_after_s is not None:
+                for bucket in taken:
+                    await self.give_back(*bucket)
                 return allowance
-            taken.append(allowance)
-        return scarcest(taken)
+            taken.append((policy, subject))
+            left.append(allowance)
+        return scarcest(left)
 
 
 def scarcest(allowances: Iterable[Allowance]) -> Allowance:

@@ -8,7 +8,7 @@ from random import randrange
 import httpx
 import pytest
 
-from billetter.api import limits
+from billetter.api.login_guard import TRIES, WAITING_MAX
 from billetter.domain.account import Account
 from tests.access.conftest import Counting
 from tests.api.client import Api, granted, refused
@@ -102,10 +102,10 @@ async def test_who_knows_a_password_cannot_make_the_server_hash_on(
     person, client, hasher = await operator.appoint(), fresh_client(), Counting()
     with quick_passwords(hasher):
         async with serving(any_url, **SETTINGS) as api:
-            answers = [await login(api, client, person.email) for _ in range(LIMIT * limits.TRIES)]
+            answers = [await login(api, client, person.email) for _ in range(LIMIT * TRIES)]
             assert {each.status_code for each in answers} == {200}
             refused(await login(api, client, person.email), 429, "rate_limited")
-    assert hasher.verified == LIMIT * limits.TRIES
+    assert hasher.verified == LIMIT * TRIES
 
 
 async def test_at_once_no_more_are_tried_than_may_be_wrong(api: Api, operator: Operator) -> None:
@@ -113,3 +113,33 @@ async def test_at_once_no_more_are_tried_than_may_be_wrong(api: Api, operator: O
     guesses = (login(api, fresh_client(), person.email, f"guess {n}") for n in range(20))
     statuses = [each.status_code for each in await asyncio.gather(*guesses)]
     assert sorted(statuses) == [401] * LIMIT + [429] * (20 - LIMIT)
+
+
+async def test_right_passwords_at_once_wait_for_one_another(api: Api, operator: Operator) -> None:
+    client, people = fresh_client(), [await operator.appoint() for _ in range(5 * LIMIT)]
+    answers = await asyncio.gather(
+        *(login(api, client, person.email) for person in people),
+        *(knock(api, client, by_password(person)) for person in people),
+    )
+    assert [each.status_code for each in answers] == [200] * 10 * LIMIT
+    owner = people[0]
+    logins = (login(api, fresh_client(), owner.email) for _ in range(5 * LIMIT))
+    assert {each.status_code for each in await asyncio.gather(*logins)} == {200}
+
+
+async def test_right_ones_among_wrong_ones(api: Api, operator: Operator) -> None:
+    client, person = fresh_client(), await operator.appoint()
+    passwords = [PASSWORD, "a guess"] * 10
+    answers = await asyncio.gather(*(login(api, client, person.email, it) for it in passwords))
+    statuses = [each.status_code for each in answers]
+    assert statuses[1::2].count(401) == LIMIT
+    assert set(statuses[0::2]) <= {200, 429}
+    refused(await login(api, client, person.email), 429, "rate_limited")
+
+
+async def test_no_more_wait_than_may(api: Api, operator: Operator) -> None:
+    client, person = fresh_client(), await operator.appoint()
+    guesses = (login(api, client, person.email, f"guess {n}") for n in range(WAITING_MAX + 50))
+    statuses = [each.status_code for each in await asyncio.gather(*guesses)]
+    assert sorted(set(statuses)) == [401, 429]
+    assert statuses.count(401) == LIMIT

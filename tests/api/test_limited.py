@@ -77,7 +77,7 @@ async def test_the_scarcest_of_several_limits_is_told() -> None:
         for remaining in (2, 1, 0):
             (answer,) = await many(api, 1, client)
             assert [answer.headers[name] for name in TOLD[:2]] == ["3", str(remaining)]
-        # Refused by the second, it has cost a token of the first only.
+        # Refused by the second, it has cost no token of the others.
         (refusal,) = await many(api, 1, client)
         assert (refusal.status_code, refusal.headers[TOLD[0]]) == (429, "3")
 
