@@ -158,3 +158,19 @@ async def test_a_token_given_back_can_be_taken_again(wire: Wire) -> None:
 @pytest.mark.parametrize("error", [NotRun("away"), ReplyLost("lost")])
 async def test_what_cannot_be_given_back_comes_back_by_itself(error: WireError) -> None:
     await Engine(Broken(error)).limits.give_back(SLOW, nobody())
+
+
+async def test_all_at_once_also_where_the_server_has_forgotten_the_script(wire: Wire) -> None:
+    limits, ann = Engine(wire).limits, nobody()
+    wide = Policy(Group.WRITE, 50, 3_600, By.KEY)
+    await limits.take_all([(wide, ann), (SLOW, ann)])
+    await wire.call("SCRIPT", "FLUSH")
+    allowance = await limits.take_all([(wide, ann), (SLOW, ann)])
+    assert (allowance.limit, allowance.remaining) == (3, 1)
+    assert (await limits.take(wide, ann)).remaining == 47
+
+
+@pytest.mark.parametrize("error", [NotRun("away"), ReplyLost("lost")])
+async def test_all_at_once_without_redis(error: WireError) -> None:
+    with pytest.raises(Unavailable):
+        await Engine(Broken(error)).limits.take_all([(SLOW, nobody())])

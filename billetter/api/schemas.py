@@ -1,4 +1,4 @@
-"""Request models of bookings, seats, payments, accounts and lists. Unknown fields are ignored."""
+"""Request models of bookings, seats, payments, accounts, lists. Unknown fields are never bound."""
 
 import re
 from typing import Annotated, Any, Literal, Self
