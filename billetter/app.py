@@ -18,7 +18,7 @@ from billetter.access.tokens import AccessTokens
 from billetter.api.accesslog import AccessLog, open_log
 from billetter.api.call import Services
 from billetter.api.hardening import across_origins
-from billetter.api.limits import LoginGuard
+from billetter.api.login_guard import LoginGuard
 from billetter.api.sites import Sites
 from billetter.application import Application, Service
 from billetter.demo import seed
@@ -95,6 +95,7 @@ def _services(settings: Settings, engine: Engine) -> Services:
         registry,
         tokens,
         guests,
+        settings.reset == "admin",
         policies,
         hold_ms=settings.hold_s * 1000,
         payment_ms=settings.payment_s * 1000,

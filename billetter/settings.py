@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billetter.domain.network import origin_of, parse_hosts, parse_networks, parse_origins
-from billetter.domain.policy import parse_policies
+from billetter.domain.policy import OPEN_LIMITS, REQUIRED_LIMITS, parse_policies
 
 Seconds = Annotated[int, Field(ge=1, le=604_800)]
 SECRET_BYTES_MIN = 32
@@ -92,11 +92,18 @@ class Settings(BaseSettings):
         description="what a gateway signs its calls with, 32 bytes or more; none: unsigned",
     )
     rate_limits: str = Field(
-        "login=10/1m/ip,login=10/1m/account",
-        description="group=count/window/by, comma-separated; empty: no limits",
+        None,  # The validator puts those of the mode in its place.
+        validate_default=True,
+        description="group=count/window/by, comma-separated, in place of all that the mode has;"
+        " empty: no limits",
     )
     trusted_proxies: str | None = Field(
         None, description="addresses and networks whose X-Forwarded-For is believed"
+    )
+    reset: Literal["admin"] | None = Field(
+        None,
+        description="who may call POST /api/reset in required mode: admin; none: nobody;"
+        " in open mode everybody may",
     )
     cors_origins: str | None = Field(
         None, description="web origins whose pages may call the API; *: all of them"
@@ -150,6 +157,13 @@ class Settings(BaseSettings):
         if len(set(text)) < SECRET_KINDS_MIN or GUESSED_FIRST.search(text):
             raise ValueError(f"can be guessed; {MAKE_SECRET}")
         return text
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _are_those_of_the_mode(cls, limits: str | None, info: ValidationInfo) -> str:
+        if limits is not None:
+            return limits
+        return REQUIRED_LIMITS if info.data.get("auth") == "required" else OPEN_LIMITS
 
     @field_validator("payment_secret")
     @classmethod

@@ -115,7 +115,8 @@ def _prepared(asked: Asked) -> Job:
 
 def _add(asked: Asked) -> Job:
     email, username = checked_email(asked.email), checked_username(asked.username)
-    password, role = _password(asked.password_stdin), Role(asked.role)
+    password = _password(asked.password_stdin, username, email)
+    role = Role(asked.role)
 
     async def job(engine: Engine) -> str:
         made = await _registry(engine).appoint(username, email, password, role)
@@ -144,6 +145,10 @@ def _change_password(asked: Asked) -> Job:
 
     async def job(engine: Engine) -> str:
         account = await _account(engine, asked.email)
+        try:
+            checked_password(password, account.username, account.email)
+        except ValueError as error:
+            raise UserError(str(error)) from None
         _refuse_unknown(asked, await _registry(engine).change_password(account.id, password))
         return f"{account.email} has another password now."
 
@@ -219,14 +224,14 @@ def _refuse_unknown(asked: Asked, answer: Answer) -> None:
         raise UserError(f"nobody has an account as {asked.email}.")
 
 
-def _password(from_stdin: bool) -> str:
+def _password(from_stdin: bool, *names: str) -> str:
     """The password, by whichever way it comes. UserError, ValueError: it does not, or is none."""
     if from_stdin:
         # One character more than a password may have, and the end of its line.
-        return checked_password(sys.stdin.readline(PASSWORD_MAX + 3).rstrip("\r\n"))
+        return checked_password(sys.stdin.readline(PASSWORD_MAX + 3).rstrip("\r\n"), *names)
     if not sys.stdin.isatty():
         raise UserError("there is no terminal to ask for the password: use --password-stdin.")
-    password = checked_password(getpass.getpass("Password: "))
+    password = checked_password(getpass.getpass("Password: "), *names)
     if getpass.getpass("Again: ") != password:
         raise UserError("the two passwords differ.")
     return password

@@ -7,6 +7,7 @@
         4 {users}:usernames        hash   username as compared → account id
         5 {users}:tokens           hash   digest of an API token → account id
         6 {users}:journal          stream
+        7 {users}:account:7:addresses zset, TTL  digest of an address → when it was proven, ms
   ARGV  1 account id
   Outcomes, first that applies
         NO_ACCOUNT
@@ -23,6 +24,6 @@ end
 redis.call('HDEL', KEYS[3], account[1])
 redis.call('HDEL', KEYS[4], account[2])
 drop_tokens(KEYS[5], KEYS[2])
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[7])
 tell(KEYS[6], 'erased', id, '')
 return {'ERASED'}

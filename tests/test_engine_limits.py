@@ -117,3 +117,60 @@ async def test_without_redis_nobody_can_say(error: WireError) -> None:
     # A lost reply is no unknown outcome here: what the caller wants was not begun.
     with pytest.raises(Unavailable):
         await Engine(Broken(error)).limits.take(SLOW, nobody())
+
+
+async def test_a_refusal_costs_nothing(wire: Wire) -> None:
+    limits, ann = Engine(wire).limits, nobody()
+    once, wide = (Policy(Group.READ, most, 3_600, By.IP) for most in (1, 9))
+    for _ in range(4):
+        allowance = await limits.take_each([(wide, ann), (once, ann)])
+    assert allowance.retry_after_s is not None
+    assert (await limits.take(wide, ann)).remaining == 7
+
+
+async def test_all_at_once_or_none(wire: Wire) -> None:
+    limits, ann, bob = Engine(wire).limits, nobody(), nobody()
+    wide = Policy(Group.WRITE, 50, 3_600, By.USER)
+    for remaining in (2, 1, 0):
+        allowance = await limits.take_all([(wide, ann), (SLOW, bob)])
+        assert (allowance.limit, allowance.remaining) == (3, remaining)
+    refused = await limits.take_all([(wide, ann), (SLOW, bob)])
+    assert refused.limit == 3
+    assert refused.retry_after_s is not None
+    assert (await limits.take(wide, ann)).remaining == 46
+
+
+async def test_of_refusals_the_longest_is_told(wire: Wire) -> None:
+    limits, ann = Engine(wire).limits, nobody()
+    short, long = Policy(Group.WRITE, 1, 60, By.USER), Policy(Group.WRITE, 1, 7_200, By.USER)
+    for _ in range(2):
+        allowance = await limits.take_all([(long, ann), (short, ann)])
+    assert (allowance.retry_after_s or 0) > 3_600
+
+
+async def test_a_token_given_back_can_be_taken_again(wire: Wire) -> None:
+    limits, ann = Engine(wire).limits, nobody()
+    for _ in range(5):
+        assert (await limits.take(SLOW, ann)).remaining == 2
+        await limits.give_back(SLOW, ann)
+
+
+@pytest.mark.parametrize("error", [NotRun("away"), ReplyLost("lost")])
+async def test_what_cannot_be_given_back_comes_back_by_itself(error: WireError) -> None:
+    await Engine(Broken(error)).limits.give_back(SLOW, nobody())
+
+
+async def test_all_at_once_also_where_the_server_has_forgotten_the_script(wire: Wire) -> None:
+    limits, ann = Engine(wire).limits, nobody()
+    wide = Policy(Group.WRITE, 50, 3_600, By.KEY)
+    await limits.take_all([(wide, ann), (SLOW, ann)])
+    await wire.call("SCRIPT", "FLUSH")
+    allowance = await limits.take_all([(wide, ann), (SLOW, ann)])
+    assert (allowance.limit, allowance.remaining) == (3, 1)
+    assert (await limits.take(wide, ann)).remaining == 47
+
+
+@pytest.mark.parametrize("error", [NotRun("away"), ReplyLost("lost")])
+async def test_all_at_once_without_redis(error: WireError) -> None:
+    with pytest.raises(Unavailable):
+        await Engine(Broken(error)).limits.take_all([(SLOW, nobody())])

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from billetter.domain.policy import OPEN_LIMITS, REQUIRED_LIMITS
 from billetter.settings import Settings
 
 
@@ -30,3 +31,11 @@ def test_a_secret_is_not_shown() -> None:
     assert "☀" not in repr(settings)
     assert settings.payment_secret is not None
     assert settings.payment_secret.get_secret_value() == "☀" * 11
+
+
+def test_rate_limits_are_those_of_the_mode_unless_they_are_written() -> None:
+    assert Settings.model_validate({}).rate_limits == OPEN_LIMITS
+    required = {"auth": "required", "secret": "7Qm4xWc9Zr2Lk8Vt5Bn1Hs6Jd3Fg0PyA"}
+    assert Settings.model_validate(required).rate_limits == REQUIRED_LIMITS
+    for written in ("", "login=1/1s/ip"):
+        assert Settings.model_validate({**required, "rate_limits": written}).rate_limits == written

@@ -92,12 +92,16 @@ class Client(asyncio.Protocol):
             self._reply.set_result(reply)
 
 
-def request(method: str, path: str, body: object = None, key: str = "") -> bytes:
+def request(
+    method: str, path: str, body: object = None, key: str = "", credentials: str = ""
+) -> bytes:
     """One request with a JSON body if there is one; key: its Idempotency-Key."""
     content = b"" if body is None else orjson.dumps(body)
     head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n"
     if key:
         head += f"idempotency-key: {key}\r\n"
+    if credentials:
+        head += f"authorization: {credentials}\r\n"
     if content:
         head += f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
     return f"{head}\r\n".encode() + content

@@ -35,7 +35,7 @@ _HELPERS: Final = (
 """Snippets that write, called as statements."""
 _WRITES: Final = (
     *("DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"),
-    *("SADD", "SREM", "XADD", "ZADD", "ZREM"),
+    *("SADD", "SREM", "XADD", "ZADD", "ZREM", "ZREMRANGEBYRANK"),
 )
 _STATEMENT = re.compile(
     rf"^ *(?:redis\.call\('(?:{'|'.join(_WRITES)})'|(?:{'|'.join(_HELPERS)})\()"

@@ -3,6 +3,7 @@
 `tests/api/test_cut_routes.py` holds that no such route is left out.
 """
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
@@ -17,13 +18,17 @@ _numbers = count(1)
 
 
 class Asked(NamedTuple):
-    """A request. event, booking: what it is about, where there is something before it."""
+    """A request. event, booking: what it is about, where there is something before it.
+
+    credentials: its Authorization, where it has one.
+    """
 
     method: str
     path: str
     body: object = None
     event: int = 0
     booking: int = 0
+    credentials: str = ""
 
 
 class Caller:
@@ -33,7 +38,8 @@ class Caller:
         self.port = port
 
     async def ask(self, asked: Asked, key: str = "") -> Reply:
-        return await once_asked(self.port, request(asked.method, asked.path, asked.body, key))
+        sent = request(asked.method, asked.path, asked.body, key, asked.credentials)
+        return await once_asked(self.port, sent)
 
     async def done(self, method: str, path: str, body: object = None) -> Any:
         """What is answered where it must be granted."""
@@ -102,6 +108,14 @@ async def logged_in(caller: Caller) -> Asked:
     account = _account()
     await caller.done("POST", "/api/auth/register", account)
     return Asked("POST", "/api/auth/login", {name: account[name] for name in ("email", "password")})
+
+
+async def password_changed(caller: Caller) -> Asked:
+    account = _account()
+    await caller.done("POST", "/api/auth/register", account)
+    pair = b64encode(f"{account['email']}:{PASSWORD}".encode()).decode()
+    body = {"old": PASSWORD, "new": f"{PASSWORD} anew"}
+    return Asked("PUT", "/api/auth/password", body, credentials=f"Basic {pair}")
 
 
 def _account() -> dict[str, str]:
@@ -254,6 +268,7 @@ ROUTES = [
     Route("POST", "/api/reset", reset),
     Route("POST", "/api/auth/register", registered, keyed=False, again=409),
     Route("POST", "/api/auth/login", logged_in, keyed=False),
+    Route("PUT", "/api/auth/password", password_changed, keyed=False, again=401),
     Route("POST", "/api/events", event_made),
     Route("POST", "/api/initialize", tickets_made),
     Route("PUT", "/api/events/{id:id}", event_amended),

@@ -14,7 +14,7 @@ from billetter.access.principal import CredentialsMissing, Principal, WrongCrede
 from billetter.access.registry import Registry
 from billetter.access.tokens import API_PREFIX, AccessClaims, AccessTokens, api_digest
 from billetter.domain.account import Account
-from billetter.domain.ids import GUEST
+from billetter.domain.ids import GUEST, AccountId
 from billetter.engine.accounts import Accounts
 
 FRESH_S: Final = 60.0
@@ -42,8 +42,8 @@ class AccountsDoor:
     guests: whether who brings nothing is the shared guest; else CredentialsMissing.
     clock: seconds of a clock that is never set back.
 
-    A change of password or role, or an erasure, is in force within FRESH_S. Headers are kept as
-    digests under a key of this process alone.
+    A change of password or role, or an erasure, is in force within FRESH_S, and at once in the
+    process that is told of it. Headers are kept as digests under a key of this process alone.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class AccountsDoor:
         self._key = token_bytes(32)
         self._proofs: dict[bytes, _Proof] = {}
         self._flights: dict[bytes, asyncio.Task[Principal]] = {}
+        self._forgotten = 0
 
     async def identify(self, authorization: bytes | None, address: str = "") -> Principal:
         """See Doorkeeper."""
@@ -75,6 +76,13 @@ class AccountsDoor:
         if proof is not None and self._clock() < proof.until:
             return proof.principal
         return await self._join(digest, authorization, address)
+
+    def forget(self, account: AccountId) -> None:
+        """See Doorkeeper. What is being proven meanwhile is not remembered."""
+        self._forgotten += 1
+        proven = self._proofs.items()
+        for digest in [it for it, proof in proven if proof.principal.account == account]:
+            del self._proofs[digest]
 
     async def _join(self, digest: bytes, authorization: bytes, address: str) -> Principal:
         """Prove a header once for all who bring it meanwhile, though the first of them leave."""
@@ -93,11 +101,12 @@ class AccountsDoor:
 
     async def _prove(self, digest: bytes, authorization: bytes, address: str) -> Principal:
         # Before the account is read: what changes after that is seen in time.
-        now = self._clock()
+        now, forgotten = self._clock(), self._forgotten
         before = self._proofs.get(digest)
         account, good_s = await self._account(authorization, address, before)
         proof = _Proof(Principal.of(account), account.generation, now + good_s)
-        self._keep(digest, proof)
+        if forgotten == self._forgotten:
+            self._keep(digest, proof)
         return proof.principal
 
     def _keep(self, digest: bytes, proof: _Proof) -> None:
@@ -113,6 +122,7 @@ class AccountsDoor:
         if len(authorization) > HEADER_MAX:
             raise WrongCredentials
         scheme, _, credentials = authorization.partition(b" ")
+        credentials = credentials.lstrip(b" ")  # One space or more, says RFC 9110.
         match scheme.lower():
             case b"bearer" if credentials.startswith(_API_PREFIX):
                 return await self._service(credentials), FRESH_S
@@ -146,10 +156,18 @@ class AccountsDoor:
             if account is not None and account.generation == before.generation:
                 return account
         try:
-            pair = binascii.a2b_base64(credentials, strict_mode=True).decode()
+            pair = _text(binascii.a2b_base64(credentials, strict_mode=True))
         except ValueError:
             raise WrongCredentials from None
         email, colon, password = pair.partition(":")
         if not colon:
             raise WrongCredentials
         return await self._registry.login(email, password, address)
+
+
+def _text(pair: bytes) -> str:
+    """A pair as UTF-8, which we ask for, or else as the Latin-1 that old clients send."""
+    try:
+        return pair.decode()
+    except UnicodeDecodeError:
+        return pair.decode("latin-1")

@@ -1,19 +1,20 @@
 """Passwords: what they may be, and their hashes, made and compared beside the event loop."""
 
-import asyncio
 import os
 import sys
 import unicodedata
 from base64 import b64encode
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
 from secrets import token_bytes
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from billetter.access.principal import TooBusy
+from billetter.access.turns import Turns
+from billetter.domain.account import compared
 
 PASSWORD_MIN: Final = 8
 PASSWORD_MAX: Final = 128
@@ -26,17 +27,35 @@ NICENESS: Final = 10
 """Whoever logs in can wait rather than everybody else: the p99 of a select is a third shorter.
 With 19 it is longer again: a thread that has the GIL but no core keeps the loop waiting."""
 WAITING_MAX: Final = 64
-"""Passwords under way at once, per worker: about a second's work for a core."""
-
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
+"""Passwords under way at once, per worker, to be compared and to be hashed: about a second's work
+for a core, each."""
 
 
-def checked_password(password: str) -> str:
-    """The password itself. ValueError, with a sentence, if it cannot be one."""
+def checked_password(password: str, *names: str) -> str:
+    """The password itself. ValueError, with a sentence, if it cannot be one.
+
+    names: the username and the e-mail of its account. Like the commonest passwords, they are what
+    a guesser tries first (NIST SP 800-63B, 3.1.1.2).
+    """
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise ValueError(f"A password has {PASSWORD_MIN}-{PASSWORD_MAX} characters.")
+    plain = compared(password)
+    if plain in common_passwords():
+        raise ValueError("This password is among the first that are guessed; choose another one.")
+    if plain in {compared(part) for name in names for part in (name, name.partition("@")[0])}:
+        raise ValueError("A password must not be the username or the e-mail.")
     return password
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """The commonest that are long enough: as `compared` gives them.
+
+    Most are the first 1 500 of such a length in the list of zxcvbn 4.5 (MIT), which ranks what
+    was found in leaks.
+    """
+    text = files("billetter.access").joinpath("common_passwords.txt").read_text("utf-8")
+    return frozenset(text.split())
 
 
 def argon2id(memory_kib: int = 19_456, passes: int = 2) -> PasswordHasher:
@@ -45,9 +64,11 @@ def argon2id(memory_kib: int = 19_456, passes: int = 2) -> PasswordHasher:
 
 
 class Passwords:
-    """Hashes passwords in threads of its own; no more wait than can be served soon.
+    """Compares and hashes passwords in threads of its own; no more wait than can be served soon.
 
-    Every method raises TooBusy when they would.
+    Those to be compared and those to be hashed wait in two queues that are served in turn, so that
+    a crowd that registers does not keep anybody from logging in. Methods raise TooBusy when the
+    queue is full.
     """
 
     def __init__(
@@ -55,16 +76,16 @@ class Passwords:
     ) -> None:
         self._hasher = hasher or argon2id()
         self._nobodys = _matchless(self._hasher)
-        self._threads = ThreadPoolExecutor(THREADS, "passwords", _give_way)
-        self._waiting = 0
-        self._waiting_max = waiting_max
+        turns = Turns(ThreadPoolExecutor(THREADS, "passwords", _give_way))
+        self._logins, self._others = turns.queue(waiting_max), turns.queue(waiting_max)
 
     async def hash(self, password: str) -> str:
-        return await self._aside(self._hasher.hash, _bytes(password))
+        return await self._others.run(lambda: self._hasher.hash(_bytes(password)))
 
     async def verify(self, hash_: str | None, password: str) -> bool:
         """Whether the hash is this password's. None, for nobody's, takes as long as any other."""
-        return await self._aside(self._matches, hash_ or self._nobodys, _bytes(password))
+        wanted = hash_ or self._nobodys
+        return await self._logins.run(lambda: self._matches(wanted, _bytes(password)))
 
     def outdated(self, hash_: str) -> bool:
         """Whether the hash was made with other parameters than they are made with now."""
@@ -75,18 +96,6 @@ class Passwords:
             return self._hasher.verify(hash_, password)
         except (VerificationError, InvalidHashError):
             return False
-
-    async def _aside(
-        self, work: Callable[Given, Made], *args: Given.args, **kwargs: Given.kwargs
-    ) -> Made:
-        if self._waiting >= self._waiting_max:
-            raise TooBusy(f"{self._waiting} passwords are being hashed or wait for it")
-        self._waiting += 1
-        try:
-            # Who leaves takes his work out of the queue, unless a thread is at it already.
-            return await asyncio.wrap_future(self._threads.submit(work, *args, **kwargs))
-        finally:
-            self._waiting -= 1
 
 
 def _give_way() -> None:

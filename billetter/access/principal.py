@@ -1,7 +1,8 @@
 """From credentials to the one who calls."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from billetter.domain.account import Account, Role
 from billetter.domain.ids import AccountId, UserId
@@ -41,14 +42,22 @@ class TooBusy(Exception):
     """More passwords wait to be hashed than can be soon."""
 
 
+Over: TypeAlias = Callable[[bool], Awaitable[None]]
+"""Called when an attempt is over. It counts, unless the password was right or not looked at."""
+
+
 class Guard(Protocol):
     """Limits the guessing of passwords.
 
     email: as `compared` gives it; address: where the request comes from, "" if that is unknown.
     """
 
-    async def attempt(self, email: str, address: str) -> None:
-        """Called before a password is hashed. TooManyAttempts: it is not to be."""
+    async def attempt(self, email: str, address: str, *, known: bool) -> Over:
+        """Called before a password is hashed. TooManyAttempts: it is not to be.
+
+        known: this account was proven from this address before, so that what others guess
+            elsewhere does not count against it.
+        """
 
 
 class Doorkeeper(Protocol):
@@ -60,3 +69,6 @@ class Doorkeeper(Protocol):
         address: where the request comes from.
         Raises WrongCredentials, CredentialsMissing; TooManyAttempts, TooBusy: it was not tried.
         """
+
+    def forget(self, account: AccountId) -> None:
+        """Prove anew whatever has proven this account: its password has changed."""

@@ -2,18 +2,23 @@
 
 from contextlib import suppress
 
-from billetter.access.passwords import PASSWORD_MAX, Passwords
-from billetter.access.principal import Guard, TooBusy, WrongCredentials
+from billetter.access.passwords import PASSWORD_MAX, Passwords, checked_password
+from billetter.access.principal import Guard, Over, TooBusy, WrongCredentials
 from billetter.domain.account import EMAIL_MAX, Account, Role, compared
 from billetter.domain.ids import AccountId
-from billetter.domain.outcome import Answer, EngineError
+from billetter.domain.network import client_of
+from billetter.domain.outcome import Answer, EngineError, Outcome
 from billetter.engine.accounts import Accounts
 
 
 class Unguarded:
     """A guard that lets everybody guess."""
 
-    async def attempt(self, email: str, address: str) -> None: ...
+    async def attempt(self, email: str, address: str, *, known: bool) -> Over:
+        return _nothing
+
+
+async def _nothing(counts: bool) -> None: ...
 
 
 class Registry:
@@ -48,6 +53,26 @@ class Registry:
         password_hash = await self._passwords.hash(password)
         return await self._accounts.change_password(account, password_hash)
 
+    async def change_own_password(
+        self, account: AccountId, old: str, new: str, address: str = ""
+    ) -> Answer:
+        """The same as an account itself may, which proves itself by the old one, like a login.
+
+        A refusal: WRONG_PASSWORD, which the old one is. ValueError, with a sentence: the new one
+        cannot be the password of this account. Raises TooManyAttempts.
+        """
+        found = await self._accounts.get(account)
+        if found is None:
+            raise WrongCredentials
+        if new == old:
+            raise ValueError("The new password must be another one.")
+        checked_password(new, found.username, found.email)
+        if not await self._proven(found, found.email, old, address):
+            return Answer(Outcome.WRONG_PASSWORD)
+        password_hash = await self._passwords.hash(new)
+        answer = await self._accounts.change_password(account, password_hash, found.generation)
+        return Answer(Outcome.WRONG_PASSWORD) if answer.outcome is Outcome.KEPT else answer
+
     async def login(self, email: str, password: str, address: str = "") -> Account:
         """The account of this e-mail and password.
 
@@ -56,14 +81,33 @@ class Registry:
         """
         if len(email) > EMAIL_MAX or len(password) > PASSWORD_MAX:
             raise WrongCredentials  # Nobody has these, so that is no secret.
-        name = compared(email)
-        await self._guard.attempt(name, address)
         account = await self._accounts.by_email(email)
-        right = await self._passwords.verify(account.password if account else None, password)
+        right = await self._proven(account, email, password, address)
         if account is None or not right:
             raise WrongCredentials
         await self._strengthen(account, password)
         return account
+
+    async def _proven(
+        self, account: Account | None, email: str, password: str, address: str
+    ) -> bool:
+        """Whether the password is the account's. One that is does not count as an attempt."""
+        client, id_ = client_of(address or None), account.id if account else None
+        known = await self._accounts.knows(id_, client)
+        over, counts = await self._guard.attempt(compared(email), address, known=known), True
+        try:
+            right = await self._passwords.verify(account.password if account else None, password)
+            counts = account is None or not right
+        except TooBusy:
+            counts = False
+            raise
+        finally:
+            await over(counts)
+        if account is None or not right:
+            return False
+        with suppress(EngineError):  # The password is right, whatever becomes of this.
+            await self._accounts.remember(account.id, client)
+        return True
 
     async def _strengthen(self, account: Account, password: str) -> None:
         """Hash the password anew if that has become stronger; another login may do so as well."""

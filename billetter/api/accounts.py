@@ -3,11 +3,13 @@
 from typing import Any
 
 from billetter.api.call import Call
-from billetter.api.endpoint import EVERYBODY, Rules, post
-from billetter.api.replies import Answers, Reply, error, reply
-from billetter.api.schemas import Login, Register
+from billetter.api.endpoint import ACCOUNTS, EVERYBODY, Rules, post, put
+from billetter.api.inputs import Stop, wrong
+from billetter.api.replies import UNAUTHORIZED, Answers, Reply, error, reply
+from billetter.api.schemas import ChangePassword, Login, Register
 from billetter.domain.account import Account
-from billetter.domain.outcome import Outcome
+from billetter.domain.ids import AccountId
+from billetter.domain.outcome import Answer, Outcome
 from billetter.domain.policy import Group
 
 NOT_REGISTERED = Answers(
@@ -16,8 +18,17 @@ NOT_REGISTERED = Answers(
         Outcome.USERNAME_TAKEN: error(409, "username_taken", "This username is another's."),
     }
 )
-OPEN = Rules(roles=EVERYBODY, keyed=False)
+CHANGED = Answers(
+    {
+        Outcome.UPDATED: reply(200, "Password successfully changed"),
+        # Not 401: the credentials of the request are right, and browsers would ask for others.
+        Outcome.WRONG_PASSWORD: error(403, "wrong_password", "The old password is wrong."),
+        Outcome.NO_ACCOUNT: UNAUTHORIZED,
+    }
+)
+SECRETS = Rules(keyed=False, strict=True)
 """No secret is ever recorded, so there is no Idempotency-Key."""
+OPEN = SECRETS | Rules(roles=EVERYBODY)
 
 
 @post("/api/auth/register", body=Register, group=Group.REGISTER, **OPEN)
@@ -36,6 +47,24 @@ async def login(call: Call, body: Login) -> Reply:
     return reply(200, _granted(tokens.issue(account), tokens.lifetime_s))
 
 
+@put("/api/auth/password", body=ChangePassword, roles=ACCOUNTS, **SECRETS)
+async def change_password(call: Call, body: ChangePassword) -> Reply:
+    """Whatever has proven the account before is void, the credentials of this request as well."""
+    account = call.principal.account or AccountId(0)
+    try:
+        return CHANGED[await _changed(call, account, body)]
+    finally:
+        call.services.doorkeeper.forget(account)  # It may be changed though the reply was lost.
+
+
+async def _changed(call: Call, account: AccountId, body: ChangePassword) -> Answer:
+    registry = call.services.registry
+    try:
+        return await registry.change_own_password(account, body.old, body.new, call.address)
+    except ValueError as error:
+        raise Stop(wrong("new", str(error))) from None
+
+
 def _registered(account: Account) -> Reply:
     body = {
         "id": account.id,
@@ -50,4 +79,4 @@ def _granted(token: str, lifetime_s: int) -> dict[str, Any]:
     return {"access_token": token, "token_type": "bearer", "expires_in": lifetime_s}
 
 
-ENDPOINTS = [register, login]
+ENDPOINTS = [register, login, change_password]

@@ -21,7 +21,8 @@ from billetter.engine.once import Once
 class Services:
     """What endpoints work with. Durations in ms.
 
-    guests: whether who brings no credentials is the shared guest. policies: rate limits.
+    guests: whether who brings no credentials is the shared guest. resets: whether administrators
+        may reset where there are no guests. policies: rate limits.
     payment_url: template of the payment page; payment_secret: what a gateway signs with.
     sites: from which web pages changes are taken.
     """
@@ -31,6 +32,7 @@ class Services:
     registry: Registry
     tokens: AccessTokens
     guests: bool
+    resets: bool
     policies: tuple[Policy, ...]
     hold_ms: int
     payment_ms: int

@@ -18,6 +18,7 @@ from billetter.access.principal import (
 from billetter.api import replies
 from billetter.api.accesslog import note_user
 from billetter.api.call import Call, Handler, Services
+from billetter.api.ignored import ignored_header
 from billetter.api.inputs import Gone, Stop, checked, parse_body, parse_query, read_body
 from billetter.api.limits import Caller, Gate, Gates, limited, told
 from billetter.api.replays import bind, recorded
@@ -39,6 +40,11 @@ EVERYBODY: Roles = None
 CALLERS: Roles = frozenset(Role)
 ORGANIZERS: Roles = frozenset({Role.GUEST, Role.ORGANIZER, Role.ADMIN})
 ADMINS: Roles = frozenset({Role.ADMIN})
+NOBODY: Roles = frozenset()
+ACCOUNTS: Roles = frozenset(Role) - {Role.GUEST}
+TRUSTED = frozenset({Role.SERVICE, Role.ADMIN})
+"""Whose changes are not counted: a box office sells to everybody."""
+HOSTS: Roles = frozenset({Role.ORGANIZER, Role.SERVICE, Role.ADMIN})
 GATEWAYS: Roles = frozenset({Role.SERVICE, Role.ADMIN})
 
 _NOBODY = Principal(GUEST)
@@ -67,6 +73,8 @@ class Rules(TypedDict, total=False):
     group: Group | None
     signed: bool
     trusting: bool
+    resetting: bool
+    strict: bool
     terse: bool
 
 
@@ -79,6 +87,8 @@ class Endpoint:
     group: of routes that are limited together; None: not limited here.
     signed: a signature stands in for credentials where gateways have a secret; the handler checks.
     trusting: where there are guests, whoever calls may.
+    resetting: where there are none, nobody may unless resets are on.
+    strict: unknown fields and parameters are refused, not ignored and named in the reply.
     terse: errors are as replies.terse has them.
     """
 
@@ -95,6 +105,8 @@ class Endpoint:
     group: Group | None
     signed: bool = False
     trusting: bool = False
+    resetting: bool = False
+    strict: bool = False
     terse: bool = False
 
     def bound(self, services: Services) -> "BoundEndpoint":
@@ -103,6 +115,8 @@ class Endpoint:
     def roles_under(self, services: Services) -> Roles:
         """Who may call where things are as these services say."""
         trusted = self.trusting and services.guests
+        if self.resetting and not services.guests and not services.resets:
+            return NOBODY
         return EVERYBODY if self.proven_otherwise(services) or trusted else self.roles
 
     def proven_otherwise(self, services: Services) -> bool:
@@ -137,19 +151,24 @@ class BoundEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         left: list[Allowance] = []
+        ignored: list[str] = []
         try:
-            reply = await self._reply(scope, receive, left)
+            reply = await self._reply(scope, receive, left, ignored)
         except Gone:
             return
         except Exception as error:
             reply = _failed(error, scope)
         if left:
             reply = reply.plus(*told(scarcest(left)))
+        if ignored:
+            reply = reply.plus(ignored_header(ignored))
         if self._endpoint.terse:
             reply = replies.terse(reply)
         await reply.send(scope, send)
 
-    async def _reply(self, scope: Scope, receive: Receive, left: list[Allowance]) -> Reply:
+    async def _reply(
+        self, scope: Scope, receive: Receive, left: list[Allowance], ignored: list[str]
+    ) -> Reply:
         endpoint, gates, headers = self._endpoint, self._gates, _read_headers(scope)
         by_a_page = ORIGIN in headers or FETCH_SITE in headers
         if by_a_page and self._changes and self._services.sites.refuse(headers, scope):
@@ -160,25 +179,39 @@ class BoundEndpoint:
             await _admit(gates.outer, Caller(address), left)
         principal = await self._principal(authorization, address)
         note_user(scope, principal.user)
-        inputs: list[BaseModel] = []
-        body = b""
+        inputs, body = await self._inputs(scope, receive, headers, ignored)
+        key = headers.get(b"idempotency-key") if endpoint.keyed else None
+        gate = gates.inner if key is None else gates.keyed
+        if gate is not None:
+            trusted = principal.role in TRUSTED
+            caller = Caller(address, principal.user, authorization, trusted=trusted)
+            await _admit(gate, caller, left)
         ids = scope.get("path_params", {})
-        if endpoint.names is not None:
-            inputs.append(checked(endpoint.names, ids))
-        if endpoint.query is not None:
-            inputs.append(parse_query(endpoint.query, scope["query_string"]))
-        if endpoint.body is not None:
-            body = await read_body(headers, receive, endpoint.body_max)
-            inputs.append(parse_body(endpoint.body, body))
-        if gates.inner is not None:
-            await _admit(gates.inner, Caller(address, principal.user, authorization), left)
         call = Call(self._services, principal, address, ids, headers, body, None)
         if endpoint.safe:
             return await endpoint.handler(call, *inputs)
         with UnitOfWork() as unit:
-            if endpoint.keyed and (key := headers.get(b"idempotency-key")) is not None:
+            if key is not None:
                 return await self._once(key, scope, call, inputs, unit)
             return await endpoint.handler(call, *inputs)
+
+    async def _inputs(
+        self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], ignored: list[str]
+    ) -> tuple[list[BaseModel], bytes]:
+        """What the handler takes, read and checked, and the body as it came."""
+        endpoint, body = self._endpoint, b""
+        inputs: list[BaseModel] = []
+        if endpoint.names is not None:
+            inputs.append(checked(endpoint.names, scope.get("path_params", {})))
+        query, strict = scope["query_string"], endpoint.strict
+        if query or endpoint.query is not None:
+            asked = parse_query(endpoint.query, query, strict, ignored)
+            if asked is not None:
+                inputs.append(asked)
+        if endpoint.body is not None:
+            body = await read_body(headers, receive, endpoint.body_max)
+            inputs.append(parse_body(endpoint.body, body, strict, ignored))
+        return inputs, body
 
     async def _once(
         self, key: bytes, scope: Scope, call: Call, inputs: list[BaseModel], unit: UnitOfWork
@@ -216,6 +249,8 @@ def _read_headers(scope: Scope) -> dict[bytes, bytes]:
 async def _admit(gate: Gate, caller: Caller, left: list[Allowance]) -> None:
     """Take what the request costs; what is left is told with the reply."""
     allowance = await gate.admit(caller)
+    if allowance is None:
+        return
     if allowance.retry_after_s is not None:
         left.clear()
         raise Stop(limited(allowance))
@@ -234,7 +269,7 @@ def _failed(error: Exception, scope: Scope) -> Reply:
         case TooManyAttempts():
             return limited(error.allowance)
         case TooBusy():
-            return replies.OVERLOADED
+            return replies.BUSY
         case Unavailable():
             logger.debug("unavailable: %s", error)
             return replies.UNAVAILABLE

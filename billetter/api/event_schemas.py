@@ -16,7 +16,7 @@ from pydantic import (
 from billetter.api.fields import Moment, Price, Seats, Seconds, Text, Title, either
 from billetter.domain.event import CANCEL_BEFORE_MS, CAP_MAX, Event, State
 from billetter.domain.ids import SEATS_MAX
-from billetter.domain.layout import Layout, ZonePlan
+from billetter.domain.layout import Layout, LayoutError, ZonePlan
 
 ZONES_MAX = 1_000
 STANDARD, PRICE = "Standard", 1_000
@@ -190,6 +190,7 @@ class AmendEvent(BaseModel):
     cancel_before_seconds: Lead = 0
     state: Literal[State.ON_SALE, State.CLOSED] = State.ON_SALE
     zones: Zones = []
+    capacity: Annotated[Seats, Field(alias="totalCapacity")] = 1
 
     def change(self, event: Event) -> Event:
         """What becomes of an event. LayoutError: its zones cannot be changed so."""
@@ -209,6 +210,10 @@ class AmendEvent(BaseModel):
         }
 
     def _laid_out(self, layout: Layout) -> Layout:
+        if "capacity" in self.model_fields_set:
+            if len(layout.zones) != 1:
+                raise LayoutError("totalCapacity goes with an event of one zone")
+            layout = layout.sized(layout.zones[0].number, self.capacity)
         for zone in self.zones:
             if isinstance(zone, ZoneChange):
                 layout = zone.made_of(layout)

@@ -4,11 +4,12 @@ import time
 from typing import Any
 
 from billetter.api.call import Call
-from billetter.api.endpoint import EVERYBODY, ORGANIZERS, get, post
+from billetter.api.endpoint import EVERYBODY, HOSTS, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
-from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply, time_text
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, listed, marked, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
 from billetter.api.views import ticket_types
+from billetter.domain.account import Role
 from billetter.domain.event import Counts, Details, EventPlan, Sales, Terms
 from billetter.domain.ids import EventId, account_of
 from billetter.domain.layout import Zone
@@ -55,11 +56,15 @@ async def read_availability(call: Call) -> Reply:
     return reply(200, body)
 
 
-@get("/api/analytics", roles=EVERYBODY, query=OfEvent)
+@get("/api/analytics", roles=HOSTS, trusting=True, query=OfEvent)
 async def read_analytics(call: Call, query: OfEvent) -> Reply:
+    """Where there are no guests, it is for who runs the event, services and administrators."""
     sales = await call.engine.events.sales(EventId(query.id))
     if sales is None:
         return NO_EVENT
+    hosts = call.services.guests or call.principal.role in (Role.SERVICE, Role.ADMIN)
+    if not hosts and sales.event.organizer != call.user:
+        return NOT_YOUR_EVENT
     body = {
         "event_id": sales.event.id,
         **_counted(sales.all),

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from billetter.access.principal import TooManyAttempts
 from billetter.api.replies import Reply, error
 from billetter.domain.ids import GUEST, UserId
 from billetter.domain.network import client_of
@@ -25,13 +24,14 @@ class Caller:
     """What is known of who sends a request.
 
     address: of the client, "" on a Unix socket. credential: the Authorization header.
-    account: whom a login names, as accounts are compared.
+    account: whom a login names, as accounts are compared. trusted: a service or an administrator.
     """
 
     address: str
     user: UserId = GUEST
     credential: bytes | None = None
     account: str | None = None
+    trusted: bool = False
 
     def subject(self, by: By) -> str:
         """Whose bucket the request takes from."""
@@ -46,17 +46,30 @@ class Caller:
 
 
 class Gate:
-    """Limits that a request meets together, in the order in which the operator wrote them."""
+    """Limits that a request meets together, in the order in which the operator wrote them.
 
-    def __init__(self, limits: Limits, policies: Sequence[Policy]) -> None:
-        self._limits = limits
+    trusted: those that count callers whom the operator trusts, too; None: all of them.
+    own: the buckets are the caller's own, so that they can be asked all at once.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        policies: Sequence[Policy],
+        trusted: Sequence[Policy] | None = None,
+        *,
+        own: bool = False,
+    ) -> None:
+        self._take = limits.take_all if own else limits.take_each
         self._policies = policies
+        self._trusted = policies if trusted is None else trusted
 
-    async def admit(self, caller: Caller) -> Allowance:
-        """What is left to the caller. Unavailable: Redis is away."""
-        return await self._limits.take_each(
-            (policy, caller.subject(policy.by)) for policy in self._policies
-        )
+    async def admit(self, caller: Caller) -> Allowance | None:
+        """What is left to the caller; None: no limit counts them. Unavailable: Redis is away."""
+        policies = self._trusted if caller.trusted else self._policies
+        if not policies:
+            return None
+        return await self._take((policy, caller.subject(policy.by)) for policy in policies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +77,37 @@ class Gates:
     """The limits of one route: found when it is built, so that one without any costs nothing.
 
     outer: by address, before credentials are looked at: checking a password is what costs most.
-    inner: by who calls, once that is known, and before anything is done for them.
+    inner: by who calls, once that is known, and before anything is done for them. Of changes all
+        are there: services and administrators make them for many, and are counted by key alone.
+    keyed: in place of inner where a request has an Idempotency-Key.
     """
 
-    outer: Gate | None
-    inner: Gate | None
+    outer: Gate | None = None
+    inner: Gate | None = None
+    keyed: Gate | None = None
 
     @classmethod
     def of(cls, group: Group | None, policies: Iterable[Policy], limits: Limits) -> Self:
-        """Those of a group of routes; no group, no limits."""
-        applying = policies_of(group, policies) if group else ()
-        by_address = [policy for policy in applying if policy.by is By.IP]
-        others = [policy for policy in applying if policy.by is not By.IP]
+        """Those of a group of routes; no group, no limits but those of keys."""
+        every = tuple(policies)
+        applying = policies_of(group, every) if group else ()
+        if group is Group.WRITE:
+            first = applying[:0]
+            inner, trusted = applying, _by_key(applying)
+        else:
+            first = tuple(policy for policy in applying if policy.by is By.IP)
+            inner = trusted = tuple(policy for policy in applying if policy.by is not By.IP)
+        keys = policies_of(Group.KEYS, every)
+        keyed, keyed_trusted = inner + keys, trusted + _by_key(keys)
         return cls(
-            Gate(limits, by_address) if by_address else None,
-            Gate(limits, others) if others else None,
+            Gate(limits, first) if first else None,
+            Gate(limits, inner, trusted, own=True) if inner else None,
+            Gate(limits, keyed, keyed_trusted, own=True) if keyed else None,
         )
+
+
+def _by_key(policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    return tuple(policy for policy in policies if policy.by is By.KEY)
 
 
 def told(allowance: Allowance) -> list[tuple[bytes, bytes]]:
@@ -94,21 +122,3 @@ def told(allowance: Allowance) -> list[tuple[bytes, bytes]]:
 def limited(allowance: Allowance, plain: Reply = RATE_LIMITED) -> Reply:
     """429; plain: the reply of a route that words it otherwise."""
     return plain.plus((b"retry-after", b"%d" % (allowance.retry_after_s or 0)), *told(allowance))
-
-
-class LoginGuard:
-    """The limits of logins, for Basic as well: each password that is tried counts, right or wrong.
-
-    A credential that was proven just before is not tried again, and so does not count.
-    """
-
-    def __init__(self, policies: Iterable[Policy], limits: Limits) -> None:
-        applying = policies_of(Group.LOGIN, policies)
-        self._gate = Gate(limits, applying) if applying else None
-
-    async def attempt(self, email: str, address: str) -> None:
-        """See Guard."""
-        if self._gate is not None:
-            allowance = await self._gate.admit(Caller(address, account=email))
-            if allowance.retry_after_s is not None:
-                raise TooManyAttempts(allowance)

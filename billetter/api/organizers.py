@@ -5,14 +5,13 @@ from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
 from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.inputs import Stop, wrong
-from billetter.api.replies import NO_EVENT, Answers, Reply, error, marked, reply
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Answers, Reply, error, marked, reply
 from billetter.api.schemas import BookingsBefore, Removal
 from billetter.api.views import described
 from billetter.domain.account import Role
 from billetter.domain.ids import EventId, UserId
 from billetter.domain.outcome import Answer, Outcome
 
-NOT_YOUR_EVENT = error(403, "forbidden", "This event belongs to somebody else.")
 NOT_YOURS = {Outcome.NOT_YOURS: NOT_YOUR_EVENT}
 SEATS_GO = error(409, "seats_taken", "Some of the seats that would go are held or sold.")
 NOT_AMENDED = Answers({Outcome.SEAT_TAKEN: SEATS_GO, **NOT_YOURS})
@@ -25,9 +24,11 @@ GONE = Answers(
     }
 )
 OF_ORGANIZERS = Rules(roles=ORGANIZERS)
+CHANGES = OF_ORGANIZERS | Rules(strict=True)
+"""A misspelled change would be no change at all, and answered as one."""
 
 
-@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **OF_ORGANIZERS)
+@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **CHANGES)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
     amended = await call.engine.organizers.amend(event, acting(call), body.change, call.once)
@@ -36,7 +37,7 @@ async def amend_event(call: Call, body: AmendEvent) -> Reply:
     return marked(reply(200, {"id": event, "version": amended.fields[0]}), amended)
 
 
-@delete("/api/events/{id:id}", query=Removal, **OF_ORGANIZERS)
+@delete("/api/events/{id:id}", query=Removal, **CHANGES)
 async def delete_event(call: Call, query: Removal) -> Reply:
     event, organizers = EventId(call.ids["id"]), call.engine.organizers
     act = organizers.cancel if query.cancel else organizers.delete

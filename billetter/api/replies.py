@@ -165,7 +165,10 @@ def _second(seconds: int) -> str:
 _RETRY = (b"retry-after", b"1")
 REPLAYED = (b"idempotency-replayed", b"true")
 PATH_NOT_FOUND = error(404, "not_found", "There is nothing at this path.")
-_CHALLENGE = (b"www-authenticate", b'Bearer realm="Billetter", Basic realm="Billetter"')
+_CHALLENGE = (
+    b"www-authenticate",
+    b'Bearer realm="Billetter", Basic realm="Billetter", charset="UTF-8"',
+)
 UNAUTHORIZED = error(401, "unauthorized", "These credentials are wrong.", _CHALLENGE)
 CREDENTIALS_MISSING = error(401, "unauthorized", "This needs credentials.", _CHALLENGE)
 FORBIDDEN = error(403, "forbidden", "Your role does not allow this.")
@@ -181,6 +184,12 @@ NOT_STARTED = error(
     _RETRY,
 )
 OVERLOADED = error(503, "unavailable", "There are too many requests; try again.", _RETRY)
+BUSY = error(
+    429,
+    "rate_limited",
+    "More passwords are to be checked than can be soon; try again.",
+    _RETRY,
+)
 OUTCOME_UNKNOWN = error(
     503,
     "outcome_unknown",
@@ -190,6 +199,7 @@ OUTCOME_UNKNOWN = error(
 SEAT_TAKEN = reply(419, "Failed to add seat to booking")
 NOT_RELEASED = reply(419, "Failed to release seat")
 NO_EVENT = error(404, "event_not_found", "There is no such event.")
+NOT_YOUR_EVENT = error(403, "forbidden", "This event belongs to somebody else.")
 NO_BOOKING = error(404, "booking_not_found", "There is no such booking.")
 KEY_REUSED = error(
     422,

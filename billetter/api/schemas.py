@@ -1,4 +1,4 @@
-"""Request models of bookings, seats, payments, accounts and lists. Unknown fields are ignored."""
+"""Request models of bookings, seats, payments, accounts, lists. Unknown fields are never bound."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
@@ -39,16 +40,27 @@ LIST_MAX = 1_000
 ITEMS_MAX = 100
 
 
+def _own_password(password: str, info: ValidationInfo) -> str:
+    """A password that is not one of the names that come with it."""
+    names = (info.data.get(name, "") for name in ("username", "email"))
+    return checked_password(password, *names)
+
+
 class Register(BaseModel):
     username: Annotated[str, Field(max_length=1_000), AfterValidator(checked_username)]
     email: Annotated[str, Field(max_length=1_000), AfterValidator(checked_email)]
-    password: Annotated[str, Field(max_length=1_000), AfterValidator(checked_password)]
+    password: Annotated[str, Field(max_length=1_000), AfterValidator(_own_password)]
     role: Literal[Role.ATTENDEE, Role.ORGANIZER] = Role.ATTENDEE
 
 
 class Login(BaseModel):
     email: str
     password: str
+
+
+class ChangePassword(BaseModel):
+    old: Annotated[str, Field(max_length=1_000)]
+    new: Annotated[str, Field(max_length=1_000), AfterValidator(checked_password)]
 
 
 class OpenBooking(BaseModel):

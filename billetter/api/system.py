@@ -27,7 +27,7 @@ async def ready(call: Call) -> Reply:
     return reply(200, body)
 
 
-@post("/api/reset", roles=ADMINS, trusting=True)
+@post("/api/reset", roles=ADMINS, trusting=True, resetting=True)
 async def reset(call: Call) -> Reply:
     await call.engine.reset.run(call.user, call.idempotency)
     return RESET

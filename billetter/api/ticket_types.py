@@ -4,7 +4,7 @@ from typing import Any
 
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get, post
-from billetter.api.organizers import NOT_AMENDED, OF_ORGANIZERS, acting, unless_bad
+from billetter.api.organizers import CHANGES, NOT_AMENDED, acting, unless_bad
 from billetter.api.replies import NO_EVENT, Reply, marked, reply
 from billetter.api.ticket_schemas import Addition, AddTicketType
 from billetter.api.views import ticket_type, ticket_types
@@ -19,7 +19,7 @@ async def list_ticket_types(call: Call) -> Reply:
     return NO_EVENT if sales is None else reply(200, ticket_types(sales))
 
 
-@post("/api/events/{id:id}/ticket-types", body=AddTicketType, **OF_ORGANIZERS)
+@post("/api/events/{id:id}/ticket-types", body=AddTicketType, **CHANGES)
 async def add_ticket_type(call: Call, body: AddTicketType) -> Reply:
     event, addition = EventId(call.ids["id"]), Addition(body)
     amended = await call.engine.organizers.amend(event, acting(call), addition, call.once)

@@ -71,6 +71,7 @@ class Outcome(Enum):
     USERNAME_TAKEN = "USERNAME_TAKEN"
     NO_ACCOUNT = "NO_ACCOUNT"
     WRONG_ROLE = "WRONG_ROLE"
+    WRONG_PASSWORD = "WRONG_PASSWORD"
     NO_ZONE = "NO_ZONE"
     SOLD_OUT = "SOLD_OUT"
     ALREADY_BOOKED = "ALREADY_BOOKED"
@@ -107,6 +108,7 @@ REFUSALS = frozenset(
         Outcome.USERNAME_TAKEN,
         Outcome.NO_ACCOUNT,
         Outcome.WRONG_ROLE,
+        Outcome.WRONG_PASSWORD,
         Outcome.NO_ZONE,
         Outcome.SOLD_OUT,
         Outcome.ALREADY_BOOKED,

@@ -6,7 +6,7 @@ as each `count`-th part of the window has passed.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NoReturn
 
@@ -27,8 +27,27 @@ class Group(StrEnum):
     WRITE = "write"
     PAYMENTS = "payments"
     """What a payment gateway calls. It is never under `default`: a refused callback is money."""
+    KEYS = "keys"
+    """Requests with an Idempotency-Key, each of which is recorded. They count under their route's
+    group as well, and never under `default`."""
     DEFAULT = "default"
-    """All the groups above that have no limit of their own, counted together."""
+    """All the groups above, but for payments and keys, that have no limit of their own, counted
+    together."""
+
+
+OPEN_LIMITS = "login=10/1m/ip,login=10/1m/account"
+REQUIRED_LIMITS = (
+    f"{OPEN_LIMITS},register=500/1h/ip,write=5000/1d/user,write=200000/1d/ip,"
+    "keys=2000/1d/user,keys=100000/1d/ip"
+)
+"""The limits where nobody has written any, in open and in required mode.
+
+In required mode strangers come, and what one of them can have kept must be bounded. A booking that
+is opened and dropped is kept for a week, at some 300 bytes: 5 000 a day are 10 MB of one user. A
+buyer needs some 25 changes, all of which may come at once; behind one address there may be
+8 000 of them in the first minute of a sale. A recorded reply is kept for a day, at about 1 KB; an
+account for good, at half of that.
+"""
 
 
 class By(StrEnum):
@@ -57,6 +76,10 @@ class Policy:
     def interval_us(self) -> int:
         """Microseconds in which one token comes back, rounded up: never more than `count`."""
         return -(-self.window_s * 1_000_000 // self.count)
+
+    def times(self, factor: int) -> "Policy":
+        """The same for so many times as many."""
+        return replace(self, count=min(self.count * factor, COUNT_MAX))
 
     def __str__(self) -> str:
         return f"{self.group}={self.count}/{self.window_s}s/{self.by}"
@@ -92,7 +115,7 @@ def policies_of(group: Group, policies: Iterable[Policy]) -> tuple[Policy, ...]:
     """Those that apply to a group: its own, or else the default ones."""
     every = tuple(policies)
     own = tuple(policy for policy in every if policy.group is group)
-    if own or group is Group.PAYMENTS:
+    if own or group in (Group.PAYMENTS, Group.KEYS):
         return own
     return tuple(policy for policy in every if policy.group is Group.DEFAULT)
 

@@ -7,10 +7,18 @@ from billetter.domain.account import OPEN_ROLES, Account, Role, compared
 from billetter.domain.ids import AccountId
 from billetter.domain.outcome import Answer, Outcome
 from billetter.engine import keys
+from billetter.engine.once import Once
 from billetter.engine.scripts import Store
 
 TOKENS_MAX = 16
 """API tokens of one account."""
+ADDRESSES_MAX = 32
+"""Addresses that one account is known by."""
+ADDRESSES_KEEP_MS = 90 * 86_400_000
+"""How long they are, without a login."""
+
+NOBODY = AccountId(0)
+"""The id of no account."""
 
 _FIELDS = ("username", "email", "role", "password", "created", "generation")
 
@@ -84,10 +92,16 @@ class Accounts:
             "change_role", [*own, keys.TOKENS, keys.USERS_JOURNAL], account, role
         )
 
-    async def change_password(self, account: AccountId, password_hash: str) -> Answer:
-        """UPDATED (fields: the generation), or NO_ACCOUNT. Its access tokens are void."""
-        declared = [keys.account(account), keys.USERS_JOURNAL]
-        return await self._store.run("change_password", declared, account, password_hash)
+    async def change_password(
+        self, account: AccountId, password_hash: str, proven: str = ""
+    ) -> Answer:
+        """UPDATED (fields: the generation), or NO_ACCOUNT. Its tokens of either kind are void.
+
+        proven: the generation whose password the caller has proven; KEPT if it is another by now.
+        """
+        own = [keys.account(account), keys.account_tokens(account)]
+        declared = [*own, keys.TOKENS, keys.USERS_JOURNAL]
+        return await self._store.run("change_password", declared, account, password_hash, proven)
 
     async def rehash(self, account: Account, password_hash: str) -> Answer:
         """Keep the password under another hash: UPDATED, or KEPT if it is another one by now."""
@@ -100,7 +114,8 @@ class Accounts:
         """ERASED, or NO_ACCOUNT. Bookings stay, under the id alone."""
         own = [keys.account(account), keys.account_tokens(account)]
         shared = [keys.EMAILS, keys.USERNAMES, keys.TOKENS, keys.USERS_JOURNAL]
-        return await self._store.run("erase_account", [*own, *shared], account)
+        declared = [*own, *shared, keys.account_addresses(account)]
+        return await self._store.run("erase_account", declared, account)
 
     async def add_token(self, account: AccountId, digest: str) -> Answer:
         """Let an API token of this digest stand for a service.
@@ -117,9 +132,26 @@ class Accounts:
         declared = [keys.account_tokens(account), keys.TOKENS, keys.USERS_JOURNAL]
         return await self._store.run("revoke_tokens", declared, account)
 
+    async def knows(self, account: AccountId | None, client: str) -> bool:
+        """Whether the account was proven from this client's address before."""
+        # Of nobody's account it is asked as well: nobody is told apart by how long it takes.
+        kept, address = keys.account_addresses(account or NOBODY), _address(client)
+        return await self._store.command("ZSCORE", kept, address, reads=True) is not None
+
+    async def remember(self, account: AccountId, client: str) -> Answer:
+        """Know the account by this client's address from now on: ADDED, or NO_ACCOUNT."""
+        declared = [keys.account(account), keys.account_addresses(account)]
+        limits = (ADDRESSES_MAX, ADDRESSES_KEEP_MS)
+        return await self._store.run("remember_address", declared, _address(client), *limits)
+
     async def _found(self, index: str, name: str) -> Account | None:
         found = await self._store.command("HGET", index, name, reads=True)
         return None if found is None else await self.get(AccountId(int(found)))
+
+
+def _address(client: str) -> str:
+    """What an address is kept as: no address lies about in Redis."""
+    return Once.named("address", client, ttl_ms=0).digest
 
 
 def _account(id_: AccountId, row: Sequence[bytes | None]) -> Account | None:

@@ -243,6 +243,10 @@ def account_tokens(id_: AccountId) -> str:
     return f"{{users}}:account:{id_}:tokens"
 
 
+def account_addresses(id_: AccountId) -> str:
+    return f"{{users}}:account:{id_}:addresses"
+
+
 def user_bookings(user: UserId) -> str:
     return f"{{u:{user}}}:bookings"
 

@@ -181,6 +181,10 @@ class Store:
         except WireError as error:
             raise _translated(error, reads=False) from error
 
+    def begin_run(self, name: str, keys: Sequence[str], *args: Argument) -> Awaitable[Reply]:
+        """The same for a script; Rejected may mean that the server does not know it yet."""
+        return self.begin("EVALSHA", self._scripts[name].sha, len(keys), *keys, *args)
+
     async def ensure(self, begun: Awaitable[Reply], *args: Argument) -> None:
         """Wait for what was begun, and do it again if it failed."""
         try:

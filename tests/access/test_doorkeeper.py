@@ -83,6 +83,19 @@ async def test_the_scheme_is_written_in_any_case(house: House) -> None:
             assert (await house.door.identify(written + b" " + rest)).account == ann.id
 
 
+async def test_several_spaces_may_follow_the_scheme(house: House) -> None:
+    ann = await house.person()
+    for header in (basic(ann.email), await by_access_token(house, ann)):
+        assert (await house.door.identify(header.replace(b" ", b"   ", 1))).account == ann.id
+
+
+async def test_a_password_may_come_in_latin_1(house: House) -> None:
+    ann = await house.person(password="h\u00e4star p\u00e5 rad")
+    for encoding in ("utf-8", "latin-1"):
+        pair = f"{ann.email}:h\u00e4star p\u00e5 rad".encode(encoding)
+        assert (await house.door.identify(b"Basic " + base64.b64encode(pair))).account == ann.id
+
+
 @pytest.mark.parametrize("guests", [True, False])
 @pytest.mark.parametrize(
     "header",
@@ -360,3 +373,32 @@ def counted(house: House) -> list[tuple[Argument, ...]]:
 
     house.engine.store._wire = Seen()
     return calls
+
+
+# What is forgotten.
+
+
+@WAYS
+async def test_what_proved_an_account_can_be_forgotten_at_once(house: House, way: Headers) -> None:
+    bob, ann = await house.person(Role.SERVICE), await house.person()
+    header, other = await way(house, bob), await by_access_token(house, ann)
+    await house.door.identify(header)
+    await house.door.identify(other)
+    await house.registry.change_password(bob.id, "battery staple")
+    house.door.forget(bob.id)
+    assert await refused(house, header)
+    calls = counted(house)
+    await house.door.identify(other)
+    assert calls == []
+
+
+async def test_what_is_being_proven_when_it_is_forgotten_is_not_remembered(house: House) -> None:
+    ann = await house.person()
+    header = await by_access_token(house, ann)
+    proving = asyncio.create_task(house.door.identify(header))
+    for _ in range(2):  # Until Redis is being asked.
+        await asyncio.sleep(0)
+    house.door.forget(ann.id)
+    assert (await proving).account == ann.id
+    await house.accounts.change_password(ann.id, "$new")
+    assert await refused(house, header)

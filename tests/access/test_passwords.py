@@ -7,8 +7,15 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from billetter.access.passwords import THREADS, Passwords, argon2id, checked_password
+from billetter.access.passwords import (
+    THREADS,
+    Passwords,
+    argon2id,
+    checked_password,
+    common_passwords,
+)
 from billetter.access.principal import TooBusy
+from billetter.domain.account import compared
 from tests.access.conftest import PASSWORD, QUICK
 
 PATIENCE_S = 30.0
@@ -35,7 +42,7 @@ def test_argon2id_with_the_parameters_that_are_advised() -> None:
     assert hash_.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-@pytest.mark.parametrize("password", ["x" * 8, "x" * 128, "hästar på rad", "🐎" * 8])
+@pytest.mark.parametrize("password", ["xy" * 4, "x" * 128, "hästar på rad", "🐎" * 8])
 async def test_a_password_matches_its_hash_alone(password: str) -> None:
     passwords = Passwords(QUICK)
     hash_ = await passwords.hash(checked_password(password))
@@ -97,8 +104,6 @@ async def test_the_loop_goes_on_and_no_more_wait_than_may() -> None:
         assert await asyncio.to_thread(stuck.begun.acquire, timeout=PATIENCE_S)
     with pytest.raises(TooBusy):
         await passwords.hash(PASSWORD)
-    with pytest.raises(TooBusy):
-        await passwords.verify(None, PASSWORD)
     stuck.go_on.set()
     async with asyncio.timeout(PATIENCE_S):
         assert len(await asyncio.gather(*waiting)) == 3
@@ -119,3 +124,57 @@ async def test_who_leaves_the_queue_makes_room_and_is_not_served() -> None:
     async with asyncio.timeout(PATIENCE_S):
         assert len(await asyncio.gather(*waiting)) == 3
     assert stuck.made == 3
+
+
+async def test_hashing_and_comparing_have_a_queue_each_and_are_served_in_turn() -> None:
+    done: list[str] = []
+
+    class Noting(Stuck):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            made = super().hash(password, salt=salt)
+            done.append("hash")
+            return made
+
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            done.append("verify")
+            return super().verify(hash, password)
+
+    stuck = Noting()
+    passwords = Passwords(stuck, waiting_max=10)
+    hashing = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(10)]
+    for _ in range(THREADS):
+        assert await asyncio.to_thread(stuck.begun.acquire, timeout=PATIENCE_S)
+    with pytest.raises(TooBusy):
+        await passwords.hash(PASSWORD)
+    comparing = [asyncio.create_task(passwords.verify(None, PASSWORD)) for _ in range(4)]
+    await asyncio.sleep(0)
+    stuck.go_on.set()
+    async with asyncio.timeout(PATIENCE_S):
+        assert await asyncio.gather(*comparing) == [False] * 4
+        await asyncio.gather(*hashing)
+    # Nobody waits behind all that came before: every other turn is theirs.
+    assert done.index("verify") <= 2 * THREADS
+    last = len(done) - 1 - done[::-1].index("verify")
+    assert done[: last + 1].count("hash") <= 4 + 2 * THREADS
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password", "PassWord123", "12345678", "\uff11\uff12\uff13\uff14\uff15678", "qwertyuiop"],
+)
+def test_the_commonest_are_refused_in_any_case(password: str) -> None:
+    with pytest.raises(ValueError, match="first that are guessed"):
+        checked_password(password)
+
+
+@pytest.mark.parametrize("password", ["ANN.Example", "ann.example@example.org", "Ann of Kyiv"])
+def test_the_names_of_the_account_are_no_password(password: str) -> None:
+    with pytest.raises(ValueError, match="username or the e-mail"):
+        checked_password(password, "ann of kyiv", "Ann.Example@example.org")
+    assert checked_password(password) == password
+
+
+def test_the_list_has_only_what_could_be_chosen() -> None:
+    common = common_passwords()
+    assert 1_000 <= len(common) <= 5_000
+    assert all(8 <= len(each) <= 128 and compared(each) == each for each in common)

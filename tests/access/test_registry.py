@@ -1,15 +1,16 @@
 """The registry: who registers, who logs in, and what a guard is told."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from billetter.access.passwords import Passwords, argon2id
-from billetter.access.principal import TooManyAttempts, WrongCredentials
+from billetter.access.principal import TooBusy, TooManyAttempts, WrongCredentials
 from billetter.access.registry import Registry
 from billetter.domain.account import Account, Role
 from billetter.domain.outcome import Answer, Outcome
-from tests.access.conftest import CLOSED, PASSWORD, House
+from tests.access.conftest import CLOSED, PASSWORD, QUICK, House
 
 HERE = "192.0.2.7"
 
@@ -105,3 +106,77 @@ async def test_a_weak_hash_is_made_anew_by_the_next_login(house: House) -> None:
 async def test_nothing_shows_a_hash(house: House) -> None:
     ann = await house.person()
     assert ann.password not in repr(ann)
+
+
+async def test_only_a_right_password_does_not_count(house: House) -> None:
+    ann = await house.person()
+    assert await refused(house, ann.email, "wrong horse")
+    assert await refused(house, "nobody@example.org")
+    assert house.guard.forgiven == 0
+    assert not await refused(house, ann.email)
+    assert house.guard.forgiven == 1
+
+
+async def test_what_could_not_be_tried_does_not_count(house: House) -> None:
+    ann = await house.person()
+    full = Registry(house.accounts, Passwords(QUICK, waiting_max=0), house.guard)
+    with pytest.raises(TooBusy):
+        await full.login(ann.email, PASSWORD, HERE)
+    assert (len(house.guard.attempts), house.guard.forgiven) == (1, 1)
+
+
+async def test_an_account_is_known_where_it_was_proven(house: House) -> None:
+    ann, bob = await house.person(), await house.person()
+    await house.registry.login(ann.email, PASSWORD, "2001:db8:1:2::9")
+    await house.registry.login(ann.email, PASSWORD, "2001:db8:1:2::8")  # Of the same network.
+    await house.registry.login(ann.email, PASSWORD, HERE)
+    await house.registry.login(bob.email, PASSWORD, "2001:db8:1:2::9")
+    await refused(house, "nobody@example.org")
+    assert house.guard.known == [False, True, False, False, False]
+
+
+async def test_a_wrong_password_makes_no_address_known(house: House) -> None:
+    ann = await house.person()
+    for _ in range(2):
+        assert await refused(house, ann.email, "wrong horse")
+    assert house.guard.known == [False, False]
+
+
+# Another password of one's own.
+
+
+async def test_an_own_password_is_changed_by_the_old_one(house: House) -> None:
+    ann = await house.person()
+    change = house.registry.change_own_password
+    assert await change(ann.id, "wrong horse", "battery staple") == Answer(Outcome.WRONG_PASSWORD)
+    assert not await refused(house, ann.email)
+    assert (await change(ann.id, PASSWORD, "battery staple")).outcome is Outcome.UPDATED
+    assert await refused(house, ann.email)
+    assert not await refused(house, ann.email, "battery staple")
+    assert house.guard.attempts[0] == (ann.email.lower(), "")
+
+
+@pytest.mark.parametrize("new", [PASSWORD, "password1", "short", "{username}", "{email}"])
+async def test_some_are_no_password_for_an_account(house: House, new: str) -> None:
+    ann = await house.person()
+    new = new.format(username=ann.username.upper(), email=ann.email)
+    with pytest.raises(ValueError, match=r"password|Password"):
+        await house.registry.change_own_password(ann.id, PASSWORD, new)
+    assert house.hasher.verified == 0
+    assert not await refused(house, ann.email)
+
+
+async def test_who_is_nobody_any_more_has_no_password(house: House) -> None:
+    ann = await house.person()
+    await house.accounts.erase(ann.id)
+    with pytest.raises(WrongCredentials):
+        await house.registry.change_own_password(ann.id, PASSWORD, "battery staple")
+
+
+async def test_of_two_changes_at_once_one_is_made(house: House) -> None:
+    ann = await house.person()
+    change = house.registry.change_own_password
+    made = await asyncio.gather(*(change(ann.id, PASSWORD, f"battery {n}") for n in range(5)))
+    assert sorted(answer.outcome is Outcome.UPDATED for answer in made) == [False] * 4 + [True]
+    (winner,) = (n for n, answer in enumerate(made) if answer.outcome is Outcome.UPDATED)
+    assert not await refused(house, ann.email, f"battery {winner}")

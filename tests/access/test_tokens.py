@@ -41,6 +41,12 @@ def segment(value: bytes) -> bytes:
     return base64.urlsafe_b64encode(value).rstrip(b"=")
 
 
+def jws(payload: bytes) -> bytes:
+    """Any payload, well signed."""
+    text = segment(b'{"alg":"HS256","typ":"JWT"}') + b"." + segment(payload)
+    return text + b"." + segment(hmac.new(SECRET, text, hashlib.sha256).digest())
+
+
 def forged(header: object, claims: object, key: bytes, digest: str = "sha256") -> bytes:
     """A token as its forger writes it, signed by an HMAC with the key; without one, not at all."""
     text = b".".join(segment(json.dumps(each).encode()) for each in (header, claims))
@@ -136,11 +142,57 @@ def test_a_missing_claim(claim: str) -> None:
         {"sub": ""},
         {"sub": None},
         {"nbf": int(time.time()) + 3_600},
+        {"exp": str(int(time.time()) + 60)},
+        {"exp": 1e308},
+        {"exp": time.time() + 60},
+        {"exp": True},
+        {"exp": 2**53},
+        {"exp": 10**400},
+        {"exp": -1},
+        {"exp": [int(time.time()) + 60]},
+        {"iat": "now"},
+        {"iat": True},
+        {"nbf": "0"},
+        {"nbf": None},
+        {"gen": 1},
+        {"gen": ["1"]},
+        {"sub": 7},
+        {"sub": ["7"]},
+        {"sub": " 7"},
+        {"sub": "+7"},
+        {"sub": "0_7"},
+        {"sub": "-7"},
+        {"sub": "\u0667"},
+        {"sub": "7" * 17},
+        {"aud": ["billetter"]},
+        {"aud": {}},
     ],
     ids=str,
 )
 def test_a_wrong_claim(wrong: dict[str, Any]) -> None:
     assert refused(signed(good() | wrong))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"exp": NaN}',
+        b'{"exp": Infinity}',
+        b'{"exp": 1e999}',
+        b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
+        b"[" * 3_000,
+        b"[]",
+        b"null",
+        b'"x"',
+        b"",
+        b"\xff",
+    ],
+    ids=lambda payload: repr(payload[:20]),
+)
+def test_a_signed_payload_that_is_none(payload: bytes) -> None:
+    full = json.dumps(good()).encode()[:-1] + b", " + payload[1:]
+    for body in (payload, full):
+        assert refused(jws(body))
 
 
 def test_a_changed_claim() -> None:

@@ -232,9 +232,6 @@ async def test_a_password_that_was_right_just_before_is_not_tried_again(
             for _ in range(CROWD):
                 assert await comes_in(api, header)
             assert hasher.verified == 1
-            logins = [await api.login(person.email, PASSWORD) for _ in range(3)]
-    assert [each.status_code for each in logins] == [200, 200, 429]
-    assert hasher.verified == 3
 
 
 # What the operator changes.

@@ -77,7 +77,7 @@ async def test_the_scarcest_of_several_limits_is_told() -> None:
         for remaining in (2, 1, 0):
             (answer,) = await many(api, 1, client)
             assert [answer.headers[name] for name in TOLD[:2]] == ["3", str(remaining)]
-        # Refused by the second, it has cost a token of the first only.
+        # Refused by the second, it has cost no token of the others.
         (refusal,) = await many(api, 1, client)
         assert (refusal.status_code, refusal.headers[TOLD[0]]) == (429, "3")
 
@@ -212,3 +212,55 @@ async def test_registrations_are_limited_before_anything_is_hashed() -> None:
         path = "/api/auth/register"
         answers = [await api.http.post(path, json=body, headers=client) for body in bodies]
         assert [each.status_code for each in answers] == [400, 429]
+
+
+# The limits of required mode.
+
+
+async def test_the_first_minute_of_a_buyer_is_never_limited() -> None:
+    settings = {"auth": "required", "secret": SECRET, "trusted_proxies": PROXY}
+    async with operating(URL) as operator, serving(URL, **settings) as api:
+        event = await api.as_(bearer(await operator.appoint(Role.ORGANIZER))).make_event()
+        client = fresh_client()
+        for buyer in range(3):  # Behind one address.
+            headers = {**client, "authorization": bearer(await operator.appoint())}
+            seats = [seat_of(event, 30 * buyer + index) for index in range(25)]
+            answers = [
+                await api.http.post("/api/bookings", json={"event_id": event}, headers=headers)
+            ]
+            booking = granted(answers[0], 201)["id"]
+            for seat in seats:
+                body = {"booking_id": booking, "seat_id": seat}
+                answers.append(
+                    await api.http.patch("/api/seats/select", json=body, headers=headers)
+                )
+            path, body = "/api/bookings/initiatePayment", {"booking_id": booking}
+            answers.append(await api.http.patch(path, json=body, headers=headers))
+            assert statuses(answers) == {201: 1, 200: 26}
+            assert answers[-1].headers["ratelimit-limit"] == "5000"
+
+
+async def test_keys_have_a_limit_of_their_own() -> None:
+    settings = {"auth": "required", "secret": SECRET, "rate_limits": "keys=2/1h/user"}
+    async with operating(URL) as operator, serving(URL, **settings) as api:
+        event = await api.as_(bearer(await operator.appoint(Role.ORGANIZER))).make_event()
+        ann = api.as_(bearer(await operator.appoint()))
+        keyed = [await ann.open(event, key=f"key-{n}-{next(_numbers)}") for n in range(3)]
+        assert statuses(keyed) == {201: 2, 429: 1}
+        granted(await ann.open(event), 201)
+        service = api.as_(bearer(await operator.appoint(Role.SERVICE)))
+        for n in range(3):
+            granted(await service.open(event, key=f"key-{n}-{next(_numbers)}"), 201)
+
+
+async def test_a_wrong_credential_uses_up_nobodys_changes() -> None:
+    settings = {"auth": "required", "secret": SECRET, "rate_limits": "write=1/1h/ip"}
+    async with operating(URL) as operator, serving(URL, trusted_proxies=PROXY, **settings) as api:
+        event = await api.as_(bearer(await operator.appoint(Role.ADMIN))).make_event()
+        client, ann = fresh_client(), bearer(await operator.appoint())
+        statuses_ = []
+        for header in ("Bearer x", "Bearer x", ann, ann):
+            headers = {**client, "authorization": header}
+            answer = await api.http.post("/api/bookings", json={"event_id": event}, headers=headers)
+            statuses_.append(answer.status_code)
+        assert statuses_ == [401, 401, 201, 429]

@@ -52,6 +52,17 @@ async def test_prices_change_for_seats_that_nobody_has(any_api: Api) -> None:
     assert (await any_api.shown(later))["total"] == "70.00"
 
 
+async def test_an_event_of_one_capacity_gets_another(any_api: Api) -> None:
+    event = await any_api.make_event(totalCapacity=5)
+    granted(await amend(any_api, event, name="Fair", totalCapacity=9))
+    after = await shown(any_api, event)
+    assert (after["title"], after["total_seats"]) == ("Fair", 9)
+    hall = await any_api.make_event(zones=HALL)
+    rows = await any_api.make_event()
+    for other in (hall, rows):
+        refused(await amend(any_api, other, totalCapacity=9), 400, "validation_error")
+
+
 async def test_zones_are_added_and_grow(any_api: Api) -> None:
     event = await any_api.make_event(zones=HALL)
     taken = await any_api.book(event, *(seat_of(event, 16 + place) for place in range(8)))

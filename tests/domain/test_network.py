@@ -1,5 +1,7 @@
 """Addresses: which count as one client; networks and origins as operators write them."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from billetter.domain.network import (
@@ -45,7 +47,8 @@ def test_what_counts_as_one_client(address: str | None, client: str) -> None:
     ],
 )
 def test_networks_are_read_in_all_forms_of_a_peer(text: str, networks: tuple[str, ...]) -> None:
-    assert parse_networks(text) == networks
+    # Compared as networks: Python 3.13 spells ::ffff:a00:0 as ::ffff:10.0.0.0.
+    assert [*map(ip_network, parse_networks(text))] == [*map(ip_network, networks)]
 
 
 @pytest.mark.parametrize("text", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1,", "*", "10.1"])

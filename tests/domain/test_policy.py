@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from billetter.domain.policy import (
     COUNT_MAX,
+    OPEN_LIMITS,
+    REQUIRED_LIMITS,
     WINDOW_S_MAX,
     By,
     Group,
@@ -96,3 +98,24 @@ def test_payments_are_limited_by_name_only() -> None:
     payments = Policy(Group.PAYMENTS, 5, 1, By.IP)
     assert policies_of(Group.PAYMENTS, (DEFAULT,)) == ()
     assert policies_of(Group.PAYMENTS, (DEFAULT, payments)) == (payments,)
+
+
+def test_keys_are_limited_by_name_only_as_their_routes_are_limited_too() -> None:
+    keys = Policy(Group.KEYS, 5, 1, By.USER)
+    assert policies_of(Group.KEYS, (DEFAULT,)) == ()
+    assert policies_of(Group.KEYS, (DEFAULT, keys)) == (keys,)
+
+
+def test_the_limits_of_both_modes_can_be_read() -> None:
+    assert {each.group for each in parse_policies(OPEN_LIMITS)} == {Group.LOGIN}
+    required = {(each.group, each.by): each for each in parse_policies(REQUIRED_LIMITS)}
+    bounded = {group for group, _ in required}
+    assert bounded == {Group.LOGIN, Group.REGISTER, Group.WRITE, Group.KEYS}
+    # Nobody uses up the numbers of an event, 99 999 999, within ten years.
+    write = required[Group.WRITE, By.USER]
+    assert write.count + write.count * 3_650 * 86_400 / write.window_s < 99_999_999
+
+
+def test_so_many_times_as_many() -> None:
+    assert LOGIN.times(7) == Policy(Group.LOGIN, 70, 60, By.IP)
+    assert LOGIN.times(10**9).count == COUNT_MAX

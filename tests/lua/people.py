@@ -10,6 +10,8 @@ from tests.lua.stage import Reply, Stage, Text
 
 _ids = count(randrange(1_000_000, 80_000_000))
 TOKENS_MAX = 3
+ADDRESSES_MAX = 2
+KEEP_MS = 60_000
 
 
 class Person:
@@ -22,9 +24,10 @@ class Person:
         self.stage = stage
         self.id = id_ or AccountId(next(_ids))
         self.own, self.tokens = keys.account(self.id), keys.account_tokens(self.id)
+        self.addresses = keys.account_addresses(self.id)
         self.name = f"Ann {self.id}"
         shared = [keys.EMAILS, keys.USERNAMES, keys.TOKENS, keys.USERS_JOURNAL]
-        stage.watched = list({*stage.watched, *shared, self.own, self.tokens})
+        stage.watched = list({*stage.watched, *shared, self.own, self.tokens, self.addresses})
 
     # The scripts.
 
@@ -40,9 +43,13 @@ class Person:
         declared = [self.own, self.tokens, keys.TOKENS, keys.USERS_JOURNAL]
         return await self.stage.run("change_role", declared, self.id, role)
 
-    async def change_password(self, password: str) -> Reply:
-        declared = [self.own, keys.USERS_JOURNAL]
-        return await self.stage.run("change_password", declared, self.id, password)
+    async def change_password(self, password: str, proven: str = "") -> Reply:
+        declared = [self.own, self.tokens, keys.TOKENS, keys.USERS_JOURNAL]
+        return await self.stage.run("change_password", declared, self.id, password, proven)
+
+    async def remember(self, address: str, most: int = ADDRESSES_MAX) -> Reply:
+        declared = [self.own, self.addresses]
+        return await self.stage.run("remember_address", declared, address, most, KEEP_MS)
 
     async def rehash(self, old: str, new: str) -> Reply:
         declared = [self.own, keys.USERS_JOURNAL]
@@ -50,7 +57,8 @@ class Person:
 
     async def erase(self) -> Reply:
         shared = [keys.EMAILS, keys.USERNAMES, keys.TOKENS, keys.USERS_JOURNAL]
-        return await self.stage.run("erase_account", [self.own, self.tokens, *shared], self.id)
+        declared = [self.own, self.tokens, *shared, self.addresses]
+        return await self.stage.run("erase_account", declared, self.id)
 
     async def add_token(self, digest: str) -> Reply:
         declared = [self.own, self.tokens, keys.TOKENS, keys.USERS_JOURNAL]

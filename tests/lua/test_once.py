@@ -162,6 +162,15 @@ async def take_token(stage: Stage) -> Reply:
     return await stage.run("take_token", [key], 3, 600_000_000)
 
 
+async def spent(stage: Stage) -> None:
+    for _ in range(3):
+        await take_token(stage)
+
+
+async def return_token(stage: Stage) -> Reply:
+    return await stage.run("return_token", [keys.limit(f"{stage.event}")], 600_000_000)
+
+
 async def swept_behind_another(stage: Stage) -> None:
     await stage.swept(1, 5)
     await stage.open(2, 5, user=BOB)
@@ -221,6 +230,7 @@ CASES = [
     Case("record_reply", "", reserve, record, False),
     Case("free_key", "", reserve, free, True),
     Case("take_token", "", nothing, take_token, False),
+    Case("return_token", "", spent, return_token, True),
     Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
     Case("draw_numbers", "", nothing, lambda stage: stage.draw(9), False),
     Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
@@ -280,6 +290,7 @@ CASES = [
     Case("change_password", "", serving, lambda s: ann(s).change_password("new"), False),
     Case("rehash_password", "", serving, lambda s: ann(s).rehash("hash", "new"), False),
     Case("add_token", "", serving, lambda s: ann(s).add_token("y"), False),
+    Case("remember_address", "", serving, lambda s: ann(s).remember("x"), False),
     Case("revoke_tokens", "", serving, lambda s: ann(s).revoke_tokens(), True),
     Case("erase_account", "", serving, lambda s: ann(s).erase(), True),
 ]

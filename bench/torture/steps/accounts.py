@@ -59,6 +59,16 @@ async def _take_token(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return Answer(Outcome.TAKEN if allowance.retry_after_s is None else Outcome.LIMITED)
 
 
+async def _return_token(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """A bucket that is full stays full, however often."""
+    await engine.limits.give_back(BUCKET, bed.name("nobody"))
+    return Answer(Outcome.REVOKED)
+
+
+async def _remember(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.accounts.remember(bed.anns.id, "192.0.2.7")
+
+
 STEPS = [
     Step("register an account", "", _register, repeated=Outcome.EMAIL_TAKEN),
     Step("change a role", "service tokens", _change_role),
@@ -68,4 +78,6 @@ STEPS = [
     Step("add a token", "service tokens", _add_token),
     Step("revoke tokens", "service tokens", _revoke_tokens, frees=True),
     Step("take a token of a rate limit", "", _take_token),
+    Step("give a token of a rate limit back", "", _return_token, frees=True),
+    Step("know an account by an address", "attendee", _remember),
 ]
