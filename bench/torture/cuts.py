@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 
+from bench.torture.asking import Asked, Caller
 from bench.torture.http import Reply
 from bench.torture.proxy import Fault, Proxy, Trap
-from bench.torture.routes import Asked, Caller, Route
+from bench.torture.routes import Route
 from billetter.engine import Engine, keys
 
 DEADLINE_MS = 150

@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.torture.asking import Caller
 from bench.torture.cuts import DEADLINE_MS, Choose, Loss, Stage, untruths
 from bench.torture.hall import engine_on
 from bench.torture.http import Server
 from bench.torture.proxy import Proxy
-from bench.torture.routes import ROUTES, Caller, Route, cancelled
+from bench.torture.routes import ROUTES, Route, cancelled
 from bench.torture.run import Figure, Run, Torture, audited, none_of
 from billetter.api.replies import UNAVAILABLE
 from billetter.testing import RedisServer

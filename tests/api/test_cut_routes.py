@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.torture.asking import Caller
 from bench.torture.cuts import DEADLINE_MS, Loss, Stage, untruths
 from bench.torture.proxy import Proxy
-from bench.torture.routes import ROUTES, Caller, Route, unpaid_given_back
+from bench.torture.routes import ROUTES, Route, unpaid_given_back
 from bench.torture.run import audited, newest
 from billetter.api import ENDPOINTS
 from billetter.engine import Engine, unit_of_work

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.torture.asking import Asked, Caller, seat_of
 from bench.torture.http import Reply
 from bench.torture.proxy import Fault, Proxy
-from bench.torture.routes import ROUTES, Asked, Caller, Route, seat_of
+from bench.torture.routes import ROUTES, Route
 from bench.torture.run import newest
 from billetter.api import replays
 from billetter.api.replays import packed, unpacked
