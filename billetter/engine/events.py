@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from math import inf
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 from billetter.domain.event import (
@@ -16,18 +17,20 @@ from billetter.domain.event import (
 from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
 from billetter.domain.layout import Span
 from billetter.domain.outcome import Answer, Created, Outcome
+from billetter.domain.rows import RUN_BYTES
 from billetter.domain.search import Search, Sort
 from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
+from billetter.engine.memory import Memory
 from billetter.engine.scripts import Store
 
-CACHED_BYTES_MAX = 100_000_000
+CACHED_BYTES_MAX = 128_000_000
 """About what the events that a process remembers may take.
 
 Ten thousand events of ten zones do. One that is not remembered is read anew by whatever is done in
 it: a claim takes three times as long then.
 """
-EVENT_BYTES, ZONE_BYTES, ROW_BYTES = 1_000, 620, 48
+EVENT_BYTES, ZONE_BYTES, EXTENT_BYTES = 1_000, 550, 450
 LIST_BATCH = 500
 
 
@@ -60,8 +63,7 @@ class Events:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._keys = Keys(store)
-        self._known: dict[EventId, Event] = {}
-        self._known_bytes = 0
+        self.known = Memory[EventId, Event](CACHED_BYTES_MAX)
 
     async def create(
         self, plan: EventPlan, user: UserId, idempotency: Idempotency | None = None
@@ -85,20 +87,12 @@ class Events:
 
     async def get(self, event: EventId) -> Event | None:
         """The event as this process knows it, read first if need be; None where there is none."""
-        known = self._known.get(event)
+        known = self.known.get(event)
         if known is None:
             known = await self._read(event)
             if known is not None:
-                self._remember(known)
+                self.known.keep(event, known, about_bytes(known))
         return known
-
-    def _remember(self, event: Event) -> None:
-        """Those that were read first make room, until it is the only one."""
-        self.forget(event.id)  # Others may have read it at the same time.
-        self._known[event.id] = event
-        self._known_bytes += about_bytes(event)
-        while self._known_bytes > CACHED_BYTES_MAX and len(self._known) > 1:
-            self.forget(next(iter(self._known)))
 
     async def holding(self, event_id: EventId, seats: Iterable[SeatId]) -> Event | None:
         """The event, no older than these seats of it."""
@@ -123,9 +117,7 @@ class Events:
         return await self.get(event.id)
 
     def forget(self, event: EventId) -> None:
-        known = self._known.pop(event, None)
-        if known is not None:
-            self._known_bytes -= about_bytes(known)
+        self.known.forget(event)
 
     async def wanted(self, event_id: EventId, seats: Iterable[SeatId]) -> Wanted | Answer:
         """`seats` of one event with their prices, each once; NO_EVENT, NO_SEAT or WRONG_EVENT."""
@@ -227,9 +219,11 @@ class Events:
 def about_bytes(event: Event) -> int:
     """The memory that an event takes, within a factor of two."""
     zones, details = event.layout.zones, event.details
-    rows = sum(len(zone.rows) for zone in zones)
-    texts = len(details.title) + len(details.description or "")
-    return EVENT_BYTES + texts + ZONE_BYTES * len(zones) + ROW_BYTES * rows
+    told = (details.title, details.description, details.location, details.category)
+    texts = sum(getsizeof(text) for text in (*told, *(zone.name for zone in zones)))
+    extents = EXTENT_BYTES * len(event.layout.extents)
+    runs = RUN_BYTES * sum(zone.rows.run_count for zone in zones)
+    return EVENT_BYTES + texts + ZONE_BYTES * len(zones) + extents + runs
 
 
 def byte_range(span: Span) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billetter.domain.ids import SEATS_MAX
 from tests.api.client import Api, granted, refused, seat_of
 from tests.crowd import gathered
 
@@ -221,3 +222,29 @@ async def test_5000_pages_of_100_000_seats(api: Api) -> None:
     ids = [seat["id"] for seat in seats]
     assert ids == sorted(set(ids))
     assert len(ids) == 100_000
+
+
+async def test_an_event_of_a_million_rows_is_listed_as_any_other(any_api: Api) -> None:
+    event = await any_api.make_event(rows=SEATS_MAX, seats_per_row=1, price="1.00")
+    for query, rows in (
+        ({"page": 1}, range(1, 21)),
+        ({"page": 50_000}, range(999_981, SEATS_MAX + 1)),
+        ({"row": SEATS_MAX}, [SEATS_MAX]),
+        ({"row": 500_000, "status": "FREE"}, [500_000]),
+        ({"row": SEATS_MAX + 1}, []),
+        ({"page": 2, "status": "FREE"}, range(21, 41)),
+    ):
+        listed = granted(await any_api.get("/api/seats", event_id=event, **query))
+        assert [(seat["row"], seat["number"]) for seat in listed] == [(row, 1) for row in rows]
+    layout = granted(await any_api.get(f"/api/events/{event}/layout"))
+    assert layout["zones"][0]["rows"] == [{"rows": SEATS_MAX, "seats_per_row": 1}]
+
+
+async def test_rows_that_all_differ_from_their_neighbours_are_listed(any_api: Api) -> None:
+    zones = [{"name": "Ragged", "price": "1.00", "rows": [1, 2] * 5_000}]
+    event = await any_api.make_event(zones=zones)
+    last = granted(await any_api.get("/api/seats", event_id=event, row=10_000))
+    assert [(seat["row"], seat["number"]) for seat in last] == [(10_000, 1), (10_000, 2)]
+    layout = granted(await any_api.get(f"/api/events/{event}/layout"))
+    assert [run["seats_per_row"] for run in layout["zones"][0]["rows"]] == [1, 2] * 5_000
+    assert granted(await any_api.get(f"/api/events/{event}"))["zones"][0]["rows"] == 10_000
