@@ -16,7 +16,7 @@ from pydantic import (
 from billetter.api.fields import Moment, Price, Seats, Seconds, Text, Title, either
 from billetter.domain.event import CANCEL_BEFORE_MS, CAP_MAX, Event, State
 from billetter.domain.ids import SEATS_MAX
-from billetter.domain.layout import Layout, ZonePlan
+from billetter.domain.layout import Layout, LayoutError, ZonePlan
 from billetter.domain.rows import Rows
 
 ZONES_MAX = 1_000
@@ -146,7 +146,15 @@ class ZoneChange(BaseModel):
     price: Price | None = None
     capacity: Seats | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        changes = (self.name, self.price, self.capacity).count(None) < 3
+        if changes == self.remove:
+            raise ValueError("takes name, price and capacity, one or more of them, or remove")
+        return self
+
     def made_of(self, layout: Layout) -> Layout:
+        """LayoutError: there is no such zone, or it cannot be changed so."""
         if self.remove:
             return layout.without(self.number)
         if self.name is not None:
@@ -214,4 +222,6 @@ class AmendEvent(BaseModel):
             if isinstance(zone, ZoneChange):
                 layout = zone.made_of(layout)
         added = [zone.plan() for zone in self.zones if isinstance(zone, ZoneBody)]
+        if len(layout.zones) + len(added) > ZONES_MAX:
+            raise LayoutError(f"an event has at most {ZONES_MAX} zones")
         return layout.adding(added) if added else layout

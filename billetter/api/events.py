@@ -8,6 +8,7 @@ from billetter.api.endpoint import EVERYBODY, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
 from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
+from billetter.api.ticket_schemas import Available
 from billetter.api.views import ticket_types
 from billetter.domain.event import Counts, Details, EventPlan, Sales, Terms
 from billetter.domain.ids import EventId, account_of
@@ -40,9 +41,9 @@ async def read_event(call: Call) -> Reply:
     return NO_EVENT if sales is None else reply(200, _whole(sales))
 
 
-@get("/api/events/{id:id}/availability", roles=EVERYBODY, terse=True)
-async def read_availability(call: Call) -> Reply:
-    sales = await call.engine.events.sales(EventId(call.ids["id"]))
+@get("/api/events/{id}/availability", names=Available, roles=EVERYBODY, terse=True)
+async def read_availability(call: Call, of: Available) -> Reply:
+    sales = await call.engine.events.sales(EventId(of.id))
     if sales is None:
         return NO_EVENT
     seats = sales.all

@@ -19,6 +19,7 @@ from billetter.domain.layout import Span
 from billetter.domain.outcome import Answer, Created, Outcome
 from billetter.domain.rows import RUN_BYTES
 from billetter.domain.search import Search, Sort
+from billetter.domain.text import collated
 from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.memory import Memory
@@ -247,7 +248,7 @@ def _place(found: _Found, search: Search) -> Any:
     """What events are sorted by. Without a start they come last, whichever way."""
     match search.sort:
         case Sort.TITLE:
-            return found.event.details.title.casefold()
+            return collated(found.event.details.title)
         case Sort.PRICE:
             return found.price
         case Sort.DATE:
