@@ -27,6 +27,7 @@ from billetter.domain.ids import (
     split_booking_id,
 )
 from billetter.domain.layout import Layout, ZonePlan
+from billetter.domain.listing import Listed
 from billetter.domain.outcome import (
     Answer,
     EngineError,
@@ -36,7 +37,7 @@ from billetter.domain.outcome import (
     Unavailable,
 )
 from billetter.domain.search import Search
-from billetter.engine import Engine, Retention, events, keys, sweeper
+from billetter.engine import Engine, Retention, events, keys, search, sweeper
 from billetter.engine.lines import tickets
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
@@ -664,7 +665,7 @@ async def pages(engine: Engine, skip: int, take: int) -> tuple[list[EventId], in
 async def test_events_are_found_by_words_and_day(
     apart: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "LIST_BATCH", 2)
+    monkeypatch.setattr(search, "READ_AT_ONCE", 2)
     engine = await prepared(apart)
     midnight = int(datetime(2026, 10, 13, tzinfo=UTC).timestamp() * 1000)
     day_ms = 86_400_000
@@ -682,11 +683,12 @@ async def test_events_are_found_by_words_and_day(
 
     async def found(words: str, day: int | None, skip: int = 0, take: int = 9) -> list[str]:
         until = None if day is None else day + day_ms
-        search = Search(words, day, until, descending=True)
-        listed, total = await engine.events.search(search, skip, take)
-        titles = [event.details.title for event in listed]
-        assert [made[title] for title in titles] == [event.id for event in listed]
-        return [*titles, str(total)]
+        wanted = Search(words, day, until, descending=True)
+        listed = await engine.finder.find(wanted, skip, take)
+        assert isinstance(listed, Listed)
+        titles = [event.details.title for event in listed.items]
+        assert [made[title] for title in titles] == [event.id for event in listed.items]
+        return [*titles, str(listed.total)]
 
     assert await found("tosca", None) == ["TOSCA", "tosca", "Straße", "Tosca", "4"]
     assert await found("tosca", None, 1, 2) == ["tosca", "Straße", "4"]

@@ -1,6 +1,5 @@
 """What a worker has put into JSON once and gives again: seats as lists show them, whole layouts."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -16,14 +15,15 @@ from billetter.domain.money import to_decimal
 from billetter.engine.maps import SeatPage
 from billetter.engine.memory import Memory
 from billetter.engine.share import Shared
+from billetter.engine.turns import Turns
 
 SEATS_BYTES_MAX = 16_000_000
 """About what the seats of all events may take. Those of a few hundred pages of each of them do."""
 SEAT_BYTES = 330
 """The memory that a seat takes beside its JSON."""
 LAYOUTS_BYTES_MAX = 32_000_000
-RUNS_AT_ONCE, BYTES_AT_ONCE = 2_000, 50_000
-"""How much of a layout is put into JSON before others get their turn: about a millisecond."""
+RUNS_AT_ONCE = 1_000
+"""Runs of rows that are put into JSON before others may get their turn."""
 
 Place = tuple[int, SeatStatus]
 
@@ -87,13 +87,10 @@ class LayoutTexts:
             return text
         layout = event.layout
         about = {"event_id": event.id, "version": event.version, "indexes": layout.bits}
-        pieces, fresh = list[bytes](), 0
+        pieces, turns = list[bytes](), Turns()
         for piece in chain.from_iterable(map(_zone, layout.zones)):
             pieces.append(piece)
-            fresh += len(piece)
-            if fresh > BYTES_AT_ONCE:
-                fresh = 0
-                await asyncio.sleep(0)
+            await turns.pause()
         text = b'%b,"zones":[%b]}' % (dumps(about)[:-1], b"".join(pieces)[:-1])
         self._known.keep(event.id, (event.version, text), len(text))
         return text

@@ -7,6 +7,16 @@ from billetter.domain.event import Details, Sales, State
 from billetter.domain.layout import Layout
 from billetter.domain.text import searched
 
+SEARCHED_MAX = 2_000
+"""Events that a search looks at. Where there are more, it is refused."""
+
+
+class Unsearched(StrEnum):
+    """Why a search was not made: others search, or there are too many events."""
+
+    BUSY = "busy"
+    TOO_BROAD = "too_broad"
+
 
 class Sort(StrEnum):
     DATE = "date"

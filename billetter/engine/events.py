@@ -1,10 +1,9 @@
 """Events: made, read, listed, counted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from math import inf
+from collections.abc import Iterable, Sequence
 from sys import getsizeof
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from billetter.domain.event import (
     Counts,
@@ -16,12 +15,12 @@ from billetter.domain.event import (
 )
 from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
 from billetter.domain.layout import Span
+from billetter.domain.listing import Listed, Window
 from billetter.domain.outcome import Answer, Created, Outcome
 from billetter.domain.rows import RUN_BYTES
-from billetter.domain.search import Search, Sort
-from billetter.domain.text import collated
 from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
+from billetter.engine.listing import part_of
 from billetter.engine.memory import Memory
 from billetter.engine.scripts import Store
 
@@ -32,7 +31,6 @@ Ten thousand events of ten zones do. One that is not remembered is read anew by 
 it: a claim takes three times as long then.
 """
 EVENT_BYTES, ZONE_BYTES, EXTENT_BYTES = 1_000, 550, 450
-LIST_BATCH = 500
 
 
 class Wanted(NamedTuple):
@@ -44,14 +42,6 @@ class Wanted(NamedTuple):
     version: str
     seats: list[int]
     tickets: str = ""
-
-
-class _Found(NamedTuple):
-    """An event that was looked at. price: its lowest, where that was asked for."""
-
-    event: ListedEvent
-    price: int = 0
-    kept: bool = True
 
 
 class Events:
@@ -154,50 +144,22 @@ class Events:
 
     async def page(self, skip: int, take: int) -> tuple[list[ListedEvent], int]:
         """`take` events, newest first, and how many there are."""
-        total = await self._store.command("ZCARD", keys.EVENTS_INDEX, reads=True)
-        ids = await self._ids(skip, skip + take - 1)
-        return await self._listed(ids), int(total)
+        listed = await self.listed(Window(skip, take))
+        return [*listed.items], listed.total
 
-    async def search(self, search: Search, skip: int, take: int) -> tuple[list[ListedEvent], int]:
-        """The same among events that `search` finds, in the order it asks for."""
-        found: list[_Found] = []
-        async for batch in self._all():
-            described = [event for event in batch if search.describes(event.details)]
-            found += await asyncio.gather(*(self._found(search, event) for event in described))
-        kept = [each for each in found if each.kept]
-        kept.sort(key=lambda each: _place(each, search), reverse=search.descending)
-        return [each.event for each in kept[skip : skip + take]], len(kept)
+    async def listed(self, window: Window) -> Listed[ListedEvent]:
+        """Some of all events."""
+        part = await part_of(self._store, keys.EVENTS_INDEX, window)
+        found = await self.described([EventId(entry.id) for entry in part.entries])
+        return Listed(found, part.total, part.newer, part.older)
 
-    async def _found(self, search: Search, listed: ListedEvent) -> "_Found":
-        """Prices are looked at, and seats counted, only where that is asked for."""
-        price = 0
-        if search.by_prices:
-            event = await self.get(listed.id)
-            if event is None or not search.prices(event.layout):
-                return _Found(listed, kept=False)
-            price = min(zone.price for zone in event.layout.zones)
-        if search.available is not None:
-            sales = await self.sales(listed.id)
-            return _Found(listed, price, kept=sales is not None and search.sells(sales))
-        return _Found(listed, price)
-
-    async def _all(self) -> AsyncIterator[list[ListedEvent]]:
-        skip = 0
-        while ids := await self._ids(skip, skip + LIST_BATCH - 1):
-            yield await self._listed(ids)
-            skip += LIST_BATCH
-
-    async def _ids(self, first: int, last: int) -> list[EventId]:
-        ids = await self._store.command("ZREVRANGE", keys.EVENTS_INDEX, first, last, reads=True)
-        return [EventId(int(event)) for event in ids]
-
-    async def _listed(self, ids: Sequence[EventId]) -> list[ListedEvent]:
+    async def described(self, ids: Sequence[EventId]) -> list[ListedEvent]:
+        """Those that there are: one that is gone may still be in the index for a moment."""
         reads = (
             self._store.command("HMGET", keys.of_event(event).event, *fields.LISTED, reads=True)
             for event in ids
         )
         rows = await asyncio.gather(*reads)
-        # An event that is gone may still be in the index for a moment.
         return [
             ListedEvent(event, int(row[0]), fields.details(row[2:]), State(row[1].decode()))
             for event, row in zip(ids, rows, strict=True)
@@ -242,17 +204,3 @@ def _sales(event: Event, answer: Answer) -> Sales:
         # While anybody waits, what is free is theirs.
         zones.append(Counts(zone.size, zone.size if waiting else taken, sold))
     return Sales(event, tuple(zones), revenue, confirmed, waiting)
-
-
-def _place(found: _Found, search: Search) -> Any:
-    """What events are sorted by. Without a start they come last, whichever way."""
-    match search.sort:
-        case Sort.TITLE:
-            return collated(found.event.details.title)
-        case Sort.PRICE:
-            return found.price
-        case Sort.DATE:
-            starts_at_ms = found.event.details.starts_at_ms
-            never = -inf if search.descending else inf
-            return never if starts_at_ms is None else starts_at_ms
-    return found.event.id

@@ -64,7 +64,7 @@ async def test_a_layout_of_any_size_lets_others_have_their_turn() -> None:
     while not put_together.done():
         await asyncio.sleep(0)
         turns.append(time.thread_time())
-    assert len(turns) > 50
+    assert len(turns) > 5
     assert sorted(after - before for before, after in pairwise(turns))[-3] < 0.005
     found = orjson.loads(await put_together)
     assert [run["seats_per_row"] for run in found["zones"][99]["rows"]] == [1, 2] * 1_000
