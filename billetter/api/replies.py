@@ -122,9 +122,9 @@ def not_allowed(methods: Iterable[str]) -> Reply:
     return error(405, "method_not_allowed", message, (b"allow", allowed.encode()))
 
 
-def listed(items: list[Any], total: int) -> Reply:
+def listed(items: list[Any], total: int, *headers: tuple[bytes, bytes]) -> Reply:
     """A list, with how many there are in all."""
-    return reply(200, items, (b"x-total-count", b"%d" % total))
+    return reply(200, items, (b"x-total-count", b"%d" % total), *headers)
 
 
 def time_text(ms: int) -> str:

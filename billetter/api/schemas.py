@@ -1,7 +1,9 @@
 """Request models of bookings, seats, payments, accounts and lists. Unknown fields are ignored."""
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlencode
 
 from pydantic import (
     AfterValidator,
@@ -219,6 +221,21 @@ class ListSeats(Paged):
     event_id: Digits
     row: Annotated[int, BeforeValidator(digits), Field(ge=1)] | None = None
     status: SeatStatus | None = None
+
+    @cached_property
+    def previous(self) -> bytes:
+        """A link to the page before. Made once: the same queries come again and again."""
+        return self._link("prev", (self.page or 1) - 1)
+
+    @cached_property
+    def next(self) -> bytes:
+        return self._link("next", (self.page or 1) + 1)
+
+    def _link(self, rel: str, page: int) -> bytes:
+        asked = {"event_id": self.event_id, "row": self.row, "status": self.status}
+        asked |= {"page": page, "pageSize": self.size}
+        told = urlencode({name: value for name, value in asked.items() if value is not None})
+        return f'</api/seats?{told}>; rel="{rel}"'.encode()
 
 
 class PaymentResult(BaseModel):

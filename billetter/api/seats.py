@@ -25,11 +25,11 @@ RELEASED = Answers(
 
 @get("/api/seats", roles=EVERYBODY, query=ListSeats)
 async def list_seats(call: Call, query: ListSeats) -> Reply:
-    event = EventId(query.event_id)
-    page = await call.engine.maps.page(event, _asked(query))
+    asked = _asked(query)
+    page = await call.engine.maps.page(EventId(query.event_id), asked)
     if page is None:
         return NO_EVENT
-    return listed(call.services.shown.seats.of(page), page.total)
+    return listed(call.services.shown.seats.of(page), page.total, *_links(query, asked, page.total))
 
 
 @patch("/api/seats/select", body=SelectSeat)
@@ -50,6 +50,16 @@ def _asked(query: ListSeats) -> SeatQuery:
     skip, take = query.paged
     anywhere = query.status is SeatStatus.FREE and query.page is None
     return SeatQuery(query.row, query.status, None if anywhere else skip, take)
+
+
+def _links(query: ListSeats, asked: SeatQuery, total: int) -> list[tuple[bytes, bytes]]:
+    """To the pages around this one; a window that is anywhere has none."""
+    if asked.skip is None:
+        return []
+    more = asked.skip + asked.take < total
+    if asked.skip:
+        return [(b"link", query.previous + b", " + query.next if more else query.previous)]
+    return [(b"link", query.next)] if more else []
 
 
 ENDPOINTS = [list_seats, select_seat, release_seat]

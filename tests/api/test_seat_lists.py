@@ -83,6 +83,23 @@ async def test_every_page_size(api: Api, size: int) -> None:
     assert past.headers["x-total-count"] == str(len(RAGGED_SEATS))
 
 
+async def test_links_lead_from_page_to_page(api: Api) -> None:
+    event = await api.make_event(zones=RAGGED)
+    answer = await api.get("/api/seats", event_id=event, row=5, status="FREE", page=1, pageSize=4)
+    assert "prev" not in answer.links
+    pages = [places(granted(answer))]
+    while following := answer.links.get("next"):
+        before, answer = answer, await api.http.get(str(following["url"]))
+        pages.append(places(granted(answer)))
+        back = await api.http.get(str(answer.links["prev"]["url"]))
+        assert back.content == before.content
+    assert pages == [RAGGED_SEATS[13:17], RAGGED_SEATS[17:21], RAGGED_SEATS[21:22]]
+    plain = await api.get("/api/seats", event_id=event)
+    following = plain.links["next"]
+    assert places(granted(await api.http.get(str(following["url"])))) == RAGGED_SEATS[20:]
+    assert not (await api.get("/api/seats", event_id=event, status="FREE")).links
+
+
 async def test_twenty_unless_asked_otherwise(api: Api) -> None:
     event = await api.make_event(zones=RAGGED)
 
