@@ -2,11 +2,9 @@
 
 from hashlib import blake2b
 
-from orjson import Fragment
-
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get
-from billetter.api.replies import NO_EVENT, Reply, reply
+from billetter.api.replies import NO_EVENT, Reply, encoded
 from billetter.domain.ids import EventId
 from billetter.engine.maps import SeatMap
 
@@ -38,7 +36,7 @@ async def read_layout(call: Call) -> Reply:
     if call.has(tag):
         return _unchanged(tag)
     text = await call.services.shown.layouts.of(event)
-    return reply(200, Fragment(text), (b"etag", tag))
+    return encoded(200, text, (b"etag", tag))
 
 
 def _tag(version: str, *planes: bytes) -> bytes:

@@ -86,7 +86,11 @@ def _more(own: list[tuple[bytes, bytes]]) -> bytes:
 
 def reply(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Reply:
     """A reply with a JSON body."""
-    body = orjson.dumps(value)
+    return encoded(status, orjson.dumps(value), *headers)
+
+
+def encoded(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Reply:
+    """The same of a body that is JSON already."""
     described = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
