@@ -28,7 +28,7 @@ NOT_SEARCHED = {
         "search_too_broad",
         f"There are more than {SEARCHED_MAX:,} events, too many to look through."
         " List them page by page, without words, filters and order.",
-        (b"retry-after", b"3600"),
+        (b"retry-after", b"60"),
     ),
 }
 

@@ -57,7 +57,7 @@ class Zone:
     extents: tuple[Span, ...]
     number: int = 1
 
-    @property
+    @cached_property
     def size(self) -> int:
         return sum(span.size for span in self.extents)
 
