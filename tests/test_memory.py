@@ -1,6 +1,13 @@
 """What a process remembers, up to so many bytes."""
 
+import pkgutil
+from importlib import import_module
+
+import billetter
 from billetter.engine.memory import Memory
+
+LARGE = {"Layout", "Zone", "Rows", "Event", "Sales", "SeatMap", "SeatPage"}
+"""What may be large: no cache that counts its entries, and not their bytes, has it."""
 
 
 def test_what_came_first_makes_room() -> None:
@@ -38,3 +45,16 @@ def test_what_grows_may_have_to_go() -> None:
     assert (memory.get("a"), memory.get("b"), memory.bytes) == (None, 2, 7)
     memory.grow("a", 5)
     assert memory.bytes == 7
+
+
+def test_caches_that_count_entries_have_nothing_large() -> None:
+    found = set()
+    for module in pkgutil.walk_packages(billetter.__path__, "billetter."):
+        if module.name == "billetter.__main__":
+            continue
+        for name, value in vars(import_module(module.name)).items():
+            if hasattr(value, "cache_info"):
+                types = {getattr(it, "__name__", it) for it in value.__annotations__.values()}
+                found.add(name)
+                assert not types & LARGE, f"{module.name}.{name}"
+    assert "parse_query" in found or "_parsed" in found

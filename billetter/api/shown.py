@@ -19,8 +19,8 @@ from billetter.engine.turns import Turns
 
 SEATS_BYTES_MAX = 16_000_000
 """About what the seats of all events may take. Those of a few hundred pages of each of them do."""
-SEAT_BYTES = 330
-"""The memory that a seat takes beside its JSON."""
+EVENT_BYTES, SEAT_BYTES = 600, 330
+"""The memory that an event takes, and a seat of it beside its JSON."""
 LAYOUTS_BYTES_MAX = 32_000_000
 RUNS_AT_ONCE = 1_000
 """Runs of rows that are put into JSON before others may get their turn."""
@@ -45,7 +45,7 @@ class SeatTexts:
         known = self._known.get(event.id)
         if known is None or known.version != event.version:
             known = _Known(event.version, {})
-            self._known.keep(event.id, known, 0)
+            self._known.keep(event.id, known, EVENT_BYTES)
         seats = known.seats
         try:
             return [seats[place] for place in page.seats]

@@ -25,7 +25,7 @@ _IGNORABLE = (
 """Unicode's Default_Ignorable_Code_Point: these show nothing, wherever they stand."""
 _IGNORED = re.compile(f"[{_IGNORABLE}]+")
 _SPACES = re.compile(r"[\s\u2800]+")  # The braille cell without dots looks like a space.
-_BLANK = re.compile(rf"[\s\u2800{_IGNORABLE}]*")
+_BLANK = re.compile(rf"[\s\u2800\ufff9-\ufffb\U0001d159{_IGNORABLE}]*")
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """They turn the text after them around: `txt.exe` can be shown as `exe.txt`."""
 _BREAKS = re.compile("[\n\t\u2028\u2029]")

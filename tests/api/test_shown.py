@@ -47,6 +47,16 @@ def test_seats_take_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> No
     assert known.bytes > 0
 
 
+def test_events_of_which_no_seat_is_listed_take_room_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shown, "SEATS_BYTES_MAX", 20_000)
+    texts = SeatTexts()
+    for of in map(event, range(1, 100)):
+        assert listed(texts, of) == []
+    assert texts._known.get(EventId(1)) is None
+
+
 async def test_a_layout_is_put_together_once() -> None:
     texts, of = LayoutTexts(), event()
     one, *others = await asyncio.gather(*(texts.of(of) for _ in range(5)))
