@@ -1,6 +1,17 @@
 """All rows, in the order of their numbers."""
 
-from bench import claims, credentials, http, last, memory, readers, scaling, selling, tickets
+from bench import (
+    claims,
+    credentials,
+    http,
+    last,
+    layouts,
+    memory,
+    readers,
+    scaling,
+    selling,
+    tickets,
+)
 from bench.run import Row
 
 ROWS: list[Row] = sorted(
@@ -9,6 +20,7 @@ ROWS: list[Row] = sorted(
         *credentials.ROWS,
         *http.ROWS,
         *last.ROWS,
+        *layouts.ROWS,
         *memory.ROWS,
         *readers.ROWS,
         *scaling.ROWS,

@@ -24,10 +24,10 @@ from billetter.api import (
 )
 from billetter.api.call import Services
 from billetter.api.endpoint import Endpoint
+from billetter.api.fields import ID_DIGITS_MAX
 from billetter.api.middleware import Admission, Entrance
 from billetter.api.sites import Hosts, path_of
 
-ID_DIGITS_MAX = 16
 MODULES = (
     *(accounts, events, organizers, maps, ticket_types),
     *(bookings, tickets, seats, payments, system),

@@ -4,6 +4,8 @@ from typing import Any
 
 from billetter.api.call import Call
 from billetter.api.endpoint import get, patch, post, put
+from billetter.api.inputs import wrong
+from billetter.api.links import by_cursor, by_page
 from billetter.api.replies import (
     NO_BOOKING,
     REFUSALS,
@@ -11,13 +13,12 @@ from billetter.api.replies import (
     Answers,
     Reply,
     error,
-    listed,
     marked,
     named,
     reply,
     time_text,
 )
-from billetter.api.schemas import LIST_MAX, OfBooking, OpenBooking, Paged
+from billetter.api.schemas import Cursored, OfBooking, OpenBooking
 from billetter.api.views import described, items
 from billetter.domain.account import Role
 from billetter.domain.booking import Booking, Status
@@ -36,6 +37,9 @@ from billetter.domain.ticket import Item
 CANCELLED = Answers({Outcome.CANCELLED: reply(200, "Booking successfully cancelled")})
 GIVEN_BACK = (Outcome.CANCELLED, Outcome.REFUND_DUE)
 NOT_AWAITING = Answers({Outcome.NO_EVENT: NO_BOOKING})
+BY_PAGE = wrong("before", "This list is read page by page.")
+LOOKED_AT_MAX = 1_000
+"""Bookings of a user among which those of an organizer's events are looked for: the newest."""
 AWAITING_TEXT = "Booking is awaiting payment confirmation"
 NO_USER = error(404, "user_not_found", "There is no such user.")
 OF_ANOTHER = error(403, "forbidden", "These bookings belong to somebody else.")
@@ -50,14 +54,14 @@ async def open_booking(call: Call, body: OpenBooking) -> Reply:
     return _opened(opened) if isinstance(opened, Opened) else REFUSED[opened]
 
 
-@get("/api/bookings", query=Paged)
-async def list_bookings(call: Call, query: Paged) -> Reply:
-    bookings, total = await call.engine.bookings.page(call.user, *query.window)
-    return listed(await described(call.engine, bookings), total)
+@get("/api/bookings", query=Cursored)
+async def list_bookings(call: Call, query: Cursored) -> Reply:
+    listed = await call.engine.bookings.listed(call.user, query.window)
+    return by_cursor("/api/bookings", query, await described(call.engine, listed.items), listed)
 
 
-@get("/api/users/{user:id}/bookings", query=Paged)
-async def list_bookings_of_user(call: Call, query: Paged) -> Reply:
+@get("/api/users/{user:id}/bookings", query=Cursored)
+async def list_bookings_of_user(call: Call, query: Cursored) -> Reply:
     """All of them for themselves and administrators; for organizers those of their own events."""
     account, role = AccountId(call.ids["user"]), call.principal.role
     trusted = call.services.guests or role is Role.ADMIN or account == call.principal.account
@@ -65,14 +69,17 @@ async def list_bookings_of_user(call: Call, query: Paged) -> Reply:
         return OF_ANOTHER
     if await call.engine.accounts.get(account) is None:
         return NO_USER
-    user, (skip, take) = account_user(account), query.window
+    user, path = account_user(account), f"/api/users/{account}/bookings"
     if trusted:
-        bookings, total = await call.engine.bookings.page(user, skip, take)
-    else:
-        every, _ = await call.engine.bookings.page(user, 0, LIST_MAX)
-        theirs = [booking for booking in every if await _runs_event(call, booking)]
-        bookings, total = theirs[skip : skip + take], len(theirs)
-    return listed(await described(call.engine, bookings), total)
+        listed = await call.engine.bookings.listed(user, query.window)
+        return by_cursor(path, query, await described(call.engine, listed.items), listed)
+    if query.before or query.after:
+        return BY_PAGE
+    every, _ = await call.engine.bookings.page(user, 0, LOOKED_AT_MAX)
+    theirs = [booking for booking in every if await _runs_event(call, booking)]
+    skip, take, *_ = query.window
+    shown = await described(call.engine, theirs[skip : skip + take])
+    return by_page(path, query, shown, len(theirs))
 
 
 @get("/api/bookings/{booking:id}")

@@ -1,13 +1,14 @@
 """What a handler is given: one request, and what to serve it with."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from billetter.access.principal import Doorkeeper, Principal
 from billetter.access.registry import Registry
 from billetter.access.tokens import AccessTokens
 from billetter.api.replies import Reply
+from billetter.api.shown import Shown
 from billetter.api.sites import Sites
 from billetter.domain.ids import BookingId, UserId
 from billetter.domain.money import to_decimal
@@ -25,6 +26,7 @@ class Services:
         may reset where there are no guests. policies: rate limits.
     payment_url: template of the payment page; payment_secret: what a gateway signs with.
     sites: from which web pages changes are taken.
+    shown: what was put into JSON before.
     """
 
     engine: Engine
@@ -39,6 +41,7 @@ class Services:
     payment_url: str | None
     payment_secret: bytes | None
     sites: Sites
+    shown: Shown = field(default_factory=Shown)
 
     def payment_page(self, booking: BookingId, amount: int) -> str | None:
         """Where the client pays; None without a gateway."""

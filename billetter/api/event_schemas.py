@@ -17,6 +17,7 @@ from billetter.api.fields import Moment, Price, Seats, Seconds, Text, Title, eit
 from billetter.domain.event import CANCEL_BEFORE_MS, CAP_MAX, Event, State
 from billetter.domain.ids import SEATS_MAX
 from billetter.domain.layout import Layout, LayoutError, ZonePlan
+from billetter.domain.rows import Rows
 
 ZONES_MAX = 1_000
 STANDARD, PRICE = "Standard", 1_000
@@ -76,14 +77,14 @@ class ZoneBody(BaseModel):
         if self.capacity is not None:
             return ZonePlan(self.name, price, (self.capacity,), numbered=False)
         if isinstance(self.rows, list):
-            return ZonePlan(self.name, price, tuple(self.rows))
+            return ZonePlan(self.name, price, Rows.of(self.rows))
         return even_zone(self.name, price, self.rows or 0, self.seats_per_row or 0)
 
 
 def even_zone(name: str, price: int, rows: int, seats_per_row: int) -> ZonePlan:
     if rows * seats_per_row > SEATS_MAX:
         raise ValueError(f"an event has at most {SEATS_MAX} seats")
-    return ZonePlan(name, price, (seats_per_row,) * rows)
+    return ZonePlan(name, price, Rows.equal(rows, seats_per_row))
 
 
 class CreateEvent(BaseModel):
@@ -145,7 +146,15 @@ class ZoneChange(BaseModel):
     price: Price | None = None
     capacity: Seats | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        changes = (self.name, self.price, self.capacity).count(None) < 3
+        if changes == self.remove:
+            raise ValueError("takes name, price and capacity, one or more of them, or remove")
+        return self
+
     def made_of(self, layout: Layout) -> Layout:
+        """LayoutError: there is no such zone, or it cannot be changed so."""
         if self.remove:
             return layout.without(self.number)
         if self.name is not None:
@@ -218,4 +227,6 @@ class AmendEvent(BaseModel):
             if isinstance(zone, ZoneChange):
                 layout = zone.made_of(layout)
         added = [zone.plan() for zone in self.zones if isinstance(zone, ZoneBody)]
+        if len(layout.zones) + len(added) > ZONES_MAX:
+            raise LayoutError(f"an event has at most {ZONES_MAX} zones")
         return layout.adding(added) if added else layout

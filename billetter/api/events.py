@@ -6,16 +6,32 @@ from typing import Any
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, HOSTS, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
-from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, listed, marked, reply, time_text
+from billetter.api.links import by_cursor, by_page
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, marked, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
+from billetter.api.ticket_schemas import Available
 from billetter.api.views import ticket_types
 from billetter.domain.account import Role
-from billetter.domain.event import Counts, Details, EventPlan, Sales, Terms
+from billetter.domain.event import Counts, Details, EventPlan, ListedEvent, Sales, Terms
 from billetter.domain.ids import EventId, account_of
 from billetter.domain.layout import Zone
+from billetter.domain.listing import Listed
 from billetter.domain.money import to_decimal
+from billetter.domain.search import SEARCHED_MAX, Search, Unsearched
 
 LAYOUT_BODY_MAX = 1_048_576
+NOT_SEARCHED = {
+    Unsearched.BUSY: error(
+        503, "unavailable", "Others are searching just now; try again.", (b"retry-after", b"1")
+    ),
+    Unsearched.TOO_BROAD: error(
+        503,
+        "search_too_broad",
+        f"There are more than {SEARCHED_MAX:,} events, too many to look through."
+        " List them page by page, without words, filters and order.",
+        (b"retry-after", b"60"),
+    ),
+}
 
 
 @post("/api/events", body=CreateEvent, body_max=LAYOUT_BODY_MAX, roles=ORGANIZERS)
@@ -27,12 +43,10 @@ async def create_event(call: Call, body: CreateEvent) -> Reply:
 
 @get("/api/events", query=ListEvents, roles=EVERYBODY)
 async def list_events(call: Call, query: ListEvents) -> Reply:
-    events = call.engine.events
     if (search := query.search) is not None:
-        found, total = await events.search(search, *query.window)
-    else:
-        found, total = await events.page(*query.window)
-    return listed([_described(each.id, each.created_ms, each.details) for each in found], total)
+        return await _found(call, query, search)
+    listed = await call.engine.events.listed(query.window)
+    return by_cursor("/api/events", query, _rows(listed), listed)
 
 
 @get("/api/events/{id:id}", roles=EVERYBODY)
@@ -41,9 +55,9 @@ async def read_event(call: Call) -> Reply:
     return NO_EVENT if sales is None else reply(200, _whole(sales))
 
 
-@get("/api/events/{id:id}/availability", roles=EVERYBODY, terse=True)
-async def read_availability(call: Call) -> Reply:
-    sales = await call.engine.events.sales(EventId(call.ids["id"]))
+@get("/api/events/{id}/availability", names=Available, roles=EVERYBODY, terse=True)
+async def read_availability(call: Call, of: Available) -> Reply:
+    sales = await call.engine.events.sales(EventId(of.id))
     if sales is None:
         return NO_EVENT
     seats = sales.all
@@ -76,6 +90,18 @@ async def read_analytics(call: Call, query: OfEvent) -> Reply:
         ],
     }
     return reply(200, body)
+
+
+async def _found(call: Call, query: ListEvents, search: Search) -> Reply:
+    skip, take, *_ = query.window
+    found = await call.engine.finder.find(search, skip, take)
+    if isinstance(found, Unsearched):
+        return NOT_SEARCHED[found]
+    return by_page("/api/events", query, _rows(found), found.total)
+
+
+def _rows(events: Listed[ListedEvent]) -> list[dict[str, Any]]:
+    return [_described(each.id, each.created_ms, each.details) for each in events.items]
 
 
 def _plan(call: Call, body: CreateEvent) -> EventPlan:

@@ -1,7 +1,6 @@
 """Types of fields in requests: strict, with limits on everything."""
 
 import re
-import unicodedata
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
@@ -9,27 +8,19 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Plain
 
 from billetter.domain.ids import ID_MAX, SEATS_MAX
 from billetter.domain.money import to_minor
+from billetter.domain.text import plain, plain_line, shows_nothing
 
 SEATS_PER_CALL_MAX = 100
 PAGE_SIZE_MAX = 20
 NAME_MAX = 200
+ID_DIGITS_MAX = 16
 DAY_MS = 86_400_000
 _DAY_MS_MAX = 253_402_300_799_999  # The end of the year 9999.
-
-
-def _printable(text: str) -> str:
-    if any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text):
-        raise ValueError("must not contain control characters")
-    return text.strip()
-
-
-def _one_line(text: str) -> str:
-    text = _printable(text)
-    if "\n" in text or "\t" in text:
-        raise ValueError("must be one line")
-    if not text:
-        raise ValueError("must not be empty")
-    return text
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MOMENT = re.compile(
+    rf"{_DAY}([Tt ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.,][0-9]{{1,9}})?)?"
+    r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+)
 
 
 def _ms(moment: datetime) -> int:
@@ -46,6 +37,13 @@ def digits(text: Any) -> int:
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > ID_MAX:
         raise ValueError("must be plain decimal digits, at most 2^53-1")
     return int(text)
+
+
+def _in_path(text: Any) -> int:
+    """An id as it stands in a path; more digits than one can have mean 0, which is nobody's."""
+    if not isinstance(text, str) or not re.fullmatch("[0-9]+", text):
+        raise ValueError("must be plain decimal digits")
+    return int(text) if len(text) <= ID_DIGITS_MAX else 0
 
 
 def _day(text: Any) -> int:
@@ -66,12 +64,16 @@ def _until(text: Any) -> int:
 
 
 def _is_day(text: Any) -> bool:
-    return isinstance(text, str) and bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text))
+    return isinstance(text, str) and bool(re.fullmatch(_DAY, text))
 
 
 def _moment(text: str) -> int:
+    """The ms of a time, or of the first one of a day. Nothing but ISO 8601 with its dashes:
+    readers of dates take `2026`, or seconds since 1970, for a time as well."""
     try:
-        return _ms(datetime.fromisoformat(text))
+        if not _MOMENT.fullmatch(text):
+            raise ValueError
+        return _ms(datetime.fromisoformat(text.upper()))
     except ValueError:
         raise ValueError("must be a date or a time, like 2026-10-13T12:34:56Z") from None
 
@@ -85,24 +87,27 @@ def _name(value: Any) -> Any:
     """How a caller calls a user: a line of text, or a number that says the same as its digits."""
     if type(value) is int and 0 <= value <= ID_MAX:
         return value
-    if not isinstance(value, str) or not 1 <= len(value) <= NAME_MAX or not value.isprintable():
+    fits = isinstance(value, str) and 1 <= len(value) <= NAME_MAX and value.isprintable()
+    if not fits or shows_nothing(value):
         raise ValueError(f"must be a text of 1-{NAME_MAX} printable characters, or an integer")
     return value
 
 
 Id = Annotated[int, Field(ge=0, le=ID_MAX)]
-Title = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Title = Annotated[str, Field(max_length=200), AfterValidator(plain_line)]
 Phrase = Annotated[str, Field(max_length=200)]
-Text = Annotated[str, Field(max_length=5_000), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=5_000), AfterValidator(plain)]
 Price = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,2})?$"), AfterValidator(to_minor)]
-Moment = Annotated[datetime, AfterValidator(_ms)]
+Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 Seconds = Annotated[int, Field(ge=1, le=604_800)]
 Seats = Annotated[int, Field(ge=1, le=SEATS_MAX)]
 SeatIds = Annotated[list[Id], Field(min_length=1, max_length=SEATS_PER_CALL_MAX)]
 Name = Annotated[int | str, PlainValidator(_name)]
 Digits = Annotated[int, BeforeValidator(digits)]
+PathId = Annotated[int, BeforeValidator(_in_path)]
 Day = Annotated[int, BeforeValidator(_day)]
 From = Annotated[int, BeforeValidator(_from)]
 Until = Annotated[int, BeforeValidator(_until)]
+Cursor = Annotated[str, Field(pattern=r"^([0-9]{1,16}(-[0-9]{1,16})?)?$")]
 Page = Annotated[int, BeforeValidator(digits), Field(ge=1)]
 PageSize = Annotated[int, BeforeValidator(digits), Field(ge=1, le=PAGE_SIZE_MAX)]

@@ -1,16 +1,11 @@
 """The whole of an event's seats: where they are, and the state of each in two bits."""
 
 from hashlib import blake2b
-from itertools import groupby
-from typing import Any
 
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get
-from billetter.api.replies import NO_EVENT, Headers, Reply, reply
-from billetter.domain.event import Event
+from billetter.api.replies import NO_EVENT, Headers, Reply, encoded
 from billetter.domain.ids import EventId
-from billetter.domain.layout import Zone
-from billetter.domain.money import to_decimal
 from billetter.engine.maps import SeatMap
 
 
@@ -38,7 +33,9 @@ async def read_layout(call: Call) -> Reply:
         return NO_EVENT
     tag = _tag(event.version)
     headers = [(b"etag", tag)]
-    return Reply(304, b"", headers) if call.has(tag) else reply(200, _laid_out(event), *headers)
+    if call.has(tag):
+        return Reply(304, b"", headers)
+    return encoded(200, await call.services.shown.layouts.of(event), *headers)
 
 
 def _tag(version: str, *planes: bytes) -> bytes:
@@ -55,29 +52,6 @@ def _mapped(seats: SeatMap, headers: Headers) -> Reply:
         (b"content-length", b"%d" % len(body)),
     ]
     return Reply(200, body, [*described, *headers])
-
-
-def _laid_out(event: Event) -> dict[str, Any]:
-    return {
-        "event_id": event.id,
-        "version": event.version,
-        "indexes": event.layout.bits,
-        "zones": [_zone(zone) for zone in event.layout.zones],
-    }
-
-
-def _zone(zone: Zone) -> dict[str, Any]:
-    """Rows in runs of equal length; the extents, one after another, hold the seats in order."""
-    return {
-        "name": zone.name,
-        "price": to_decimal(zone.price),
-        "numbered": zone.numbered,
-        "first_row": zone.first_row,
-        "rows": [
-            {"rows": len(list(run)), "seats_per_row": seats} for seats, run in groupby(zone.rows)
-        ],
-        "extents": [{"first_index": start, "seats": size} for start, size in zone.extents],
-    }
 
 
 ENDPOINTS = [read_map, read_layout]

@@ -5,11 +5,13 @@ from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
 from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.inputs import Stop, wrong
+from billetter.api.links import link, with_links
 from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Answers, Reply, error, marked, reply
 from billetter.api.schemas import BookingsBefore, Removal
 from billetter.api.views import described
 from billetter.domain.account import Role
-from billetter.domain.ids import EventId, UserId
+from billetter.domain.booking import Booking
+from billetter.domain.ids import BookingNumber, EventId, UserId, split_booking_id
 from billetter.domain.outcome import Answer, Outcome
 
 NOT_YOURS = {Outcome.NOT_YOURS: NOT_YOUR_EVENT}
@@ -53,12 +55,29 @@ async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
         return NO_EVENT
     if acting(call) not in (None, event.organizer):
         return NOT_YOUR_EVENT
-    found, more = await call.engine.bookings.of_event(event_id, query.number, query.take)
+    found, newer, more = await _part(call, event_id, query)
     listed = reply(200, await described(call.engine, found))
-    if more is None:
-        return listed
-    target = f"/api/events/{event_id}/bookings?before={more}&pageSize={query.take}"
-    return listed.plus((b"link", f'<{target}>; rel="next"'.encode()))
+    path, size = f"/api/events/{event_id}/bookings", {"pageSize": query.pageSize}
+    asked = size if query.pageSize else {}
+    links = [link("prev", path, {**asked, "after": newer})] if newer else []
+    links += [link("next", path, {**asked, "before": more})] if more else []
+    return with_links(listed, links)
+
+
+async def _part(
+    call: Call, event: EventId, query: BookingsBefore
+) -> tuple[list[Booking], BookingNumber | None, BookingNumber | None]:
+    """Bookings of an event, and where those go on that are newer and older."""
+    bookings = call.engine.bookings
+    if query.after is not None:
+        found, newer = await bookings.after(event, BookingNumber(query.after), query.take)
+        lowest = split_booking_id(found[-1].id)[1] if found else query.after + 1
+        return found, newer, BookingNumber(lowest)
+    found, more = await bookings.of_event(event, query.number, query.take)
+    if query.before is None:
+        return found, None, more
+    highest = split_booking_id(found[0].id)[1] if found else query.before - 1
+    return found, BookingNumber(highest), more
 
 
 def unless_bad(field: str, amended: Answer) -> Answer:

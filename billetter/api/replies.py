@@ -110,7 +110,11 @@ def _more(own: list[tuple[bytes, bytes]]) -> bytes:
 
 def reply(status: int, value: Any, *headers: tuple[bytes, bytes]) -> Reply:
     """A reply with a JSON body."""
-    body = orjson.dumps(value)
+    return encoded(status, orjson.dumps(value), *headers)
+
+
+def encoded(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Reply:
+    """The same of a body that is JSON already."""
     described = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
@@ -146,9 +150,9 @@ def not_allowed(methods: Iterable[str]) -> Reply:
     return error(405, "method_not_allowed", message, (b"allow", allowed.encode()))
 
 
-def listed(items: list[Any], total: int) -> Reply:
+def listed(items: list[Any], total: int, *headers: tuple[bytes, bytes]) -> Reply:
     """A list, with how many there are in all."""
-    return reply(200, items, (b"x-total-count", b"%d" % total))
+    return reply(200, items, (b"x-total-count", b"%d" % total), *headers)
 
 
 def time_text(ms: int) -> str:

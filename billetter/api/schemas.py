@@ -1,13 +1,17 @@
 """Request models of bookings, seats, payments, accounts, lists. Unknown fields are never bound."""
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlencode
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     ValidationInfo,
     model_validator,
 )
@@ -16,6 +20,7 @@ from billetter.access.passwords import checked_password
 from billetter.api.fields import (
     DAY_MS,
     PAGE_SIZE_MAX,
+    Cursor,
     Day,
     Digits,
     From,
@@ -34,10 +39,15 @@ from billetter.api.ticket_schemas import TYPED, TicketItem
 from billetter.domain.account import Role, checked_email, checked_username
 from billetter.domain.booking import SeatStatus
 from billetter.domain.ids import BOOKINGS_MAX, BookingNumber
+from billetter.domain.listing import Window
 from billetter.domain.search import Search, Sort
 
-LIST_MAX = 1_000
+LIST_MAX = 100
+"""Items of a list that is asked for without a page."""
 ITEMS_MAX = 100
+
+
+BookingNumberText = Annotated[int, BeforeValidator(digits), Field(ge=1, le=BOOKINGS_MAX)]
 
 
 def _own_password(password: str, info: ValidationInfo) -> str:
@@ -134,18 +144,52 @@ class Paged(BaseModel):
     pageSize: PageSize | None = None
 
     @property
-    def window(self) -> tuple[int, int]:
-        """How many to skip and to take: all that a list may have when neither field is given."""
-        return (0, LIST_MAX) if self.page is None and self.pageSize is None else self.paged
+    def size(self) -> int:
+        return self.pageSize or PAGE_SIZE_MAX
 
     @property
     def paged(self) -> tuple[int, int]:
         """How many to skip and to take."""
-        size = self.pageSize or PAGE_SIZE_MAX
-        return ((self.page or 1) - 1) * size, size
+        return ((self.page or 1) - 1) * self.size, self.size
 
 
-class ListEvents(Paged):
+class Cursored(Paged):
+    """before, after: a cursor that a link has, in place of a page.
+
+    asked: the query as it came.
+    """
+
+    before: Cursor = ""
+    after: Cursor = ""
+    _asked: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def asked(self) -> dict[str, str]:
+        return self._asked
+
+    @property
+    def window(self) -> Window:
+        """Without a page and its size, as many as a list may have."""
+        skip, take = self.paged
+        if self.page is None and self.pageSize is None:
+            take = LIST_MAX
+        return Window(skip, take, self.before, self.after)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember(cls, asked: Any, make: ModelWrapValidatorHandler[Self]) -> Self:
+        made = make(asked)
+        made._asked = dict(asked)
+        return made
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.page is not None) + bool(self.before) + bool(self.after) > 1:
+            raise ValueError("takes one of page, before and after")
+        return self
+
+
+class ListEvents(Cursored):
     pageSize: Annotated[PageSize | None, either("pageSize", "limit")] = None
     query: Annotated[Phrase, either("query", "q")] = ""
     date: Day | None = None
@@ -159,15 +203,19 @@ class ListEvents(Paged):
     sortBy: Sort | None = None
     order: Literal["asc", "desc"] | None = None
 
+    @model_validator(mode="after")
+    def _pages_of_what_is_found(self) -> Self:
+        if self.search is not None and (self.before or self.after):
+            raise ValueError("what is looked for has pages, and no before and after")
+        return self
+
     @property
     def search(self) -> Search | None:
         """What is looked for; None: the newest of all."""
-        if self.model_fields_set <= Paged.model_fields.keys():
-            return None
         prices: tuple[Any, Any] = (self.min_price, self.max_price)
         after = (self.date, self.date_from)
         before = (None if self.date is None else self.date + DAY_MS, self.date_to)
-        return Search(
+        search = Search(
             self.query,
             max((ms for ms in after if ms is not None), default=None),
             min((ms for ms in before if ms is not None), default=None),
@@ -178,12 +226,28 @@ class ListEvents(Paged):
             self.sortBy,
             self.order == "desc" if self.order or self.sortBy else True,
         )
+        return None if search == Search(descending=True) else search
 
 
 class ListSeats(Paged):
     event_id: Digits
     row: Annotated[int, BeforeValidator(digits), Field(ge=1)] | None = None
     status: SeatStatus | None = None
+
+    @cached_property
+    def previous(self) -> bytes:
+        """A link to the page before. Made once: the same queries come again and again."""
+        return self._link("prev", (self.page or 1) - 1)
+
+    @cached_property
+    def next(self) -> bytes:
+        return self._link("next", (self.page or 1) + 1)
+
+    def _link(self, rel: str, page: int) -> bytes:
+        asked = {"event_id": self.event_id, "row": self.row, "status": self.status}
+        asked |= {"page": page, "pageSize": self.size}
+        told = urlencode({name: value for name, value in asked.items() if value is not None})
+        return f'</api/seats?{told}>; rel="{rel}"'.encode()
 
 
 class PaymentResult(BaseModel):
@@ -205,10 +269,17 @@ class Removal(BaseModel):
 
 
 class BookingsBefore(BaseModel):
-    """before: the number of a booking; those with lower ones are listed."""
+    """before, after: the number of a booking; those with lower ones are listed, or higher ones."""
 
-    before: Annotated[int, BeforeValidator(digits), Field(ge=1, le=BOOKINGS_MAX)] | None = None
+    before: BookingNumberText | None = None
+    after: BookingNumberText | None = None
     pageSize: PageSize | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if None not in (self.before, self.after):
+            raise ValueError("takes one of before and after")
+        return self
 
     @property
     def number(self) -> BookingNumber | None:
@@ -216,4 +287,4 @@ class BookingsBefore(BaseModel):
 
     @property
     def take(self) -> int:
-        return self.pageSize or PAGE_SIZE_MAX
+        return self.pageSize or LIST_MAX

@@ -1,19 +1,13 @@
 """Seats: listed, selected, released."""
 
-from functools import lru_cache
-
-from orjson import Fragment, dumps
-
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get, patch
 from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_RELEASED, Answers, Reply, listed, reply
 from billetter.api.schemas import ListSeats, ReleaseSeat, SelectSeat
 from billetter.domain.booking import SeatStatus
-from billetter.domain.ids import BookingId, EventId, SeatId, seat_id
-from billetter.domain.layout import Layout
-from billetter.domain.money import to_decimal
+from billetter.domain.ids import BookingId, EventId, SeatId
 from billetter.domain.outcome import Outcome
-from billetter.engine.maps import SeatPage, SeatQuery
+from billetter.engine.maps import SeatQuery
 
 SELECTED = Answers(
     {
@@ -31,9 +25,11 @@ RELEASED = Answers(
 
 @get("/api/seats", roles=EVERYBODY, query=ListSeats)
 async def list_seats(call: Call, query: ListSeats) -> Reply:
-    event = EventId(query.event_id)
-    page = await call.engine.maps.page(event, _asked(query))
-    return NO_EVENT if page is None else _listed(page)
+    asked = _asked(query)
+    page = await call.engine.maps.page(EventId(query.event_id), asked)
+    if page is None:
+        return NO_EVENT
+    return listed(call.services.shown.seats.of(page), page.total, *_links(query, asked, page.total))
 
 
 @patch("/api/seats/select", body=SelectSeat)
@@ -56,25 +52,14 @@ def _asked(query: ListSeats) -> SeatQuery:
     return SeatQuery(query.row, query.status, None if anywhere else skip, take)
 
 
-def _listed(page: SeatPage) -> Reply:
-    event, layout = page.event.id, page.event.layout
-    return listed([_shown(event, layout, *each) for each in page.seats], page.total)
-
-
-@lru_cache(16_384)  # A crowd looks at the same seats: 0.15 µs for one instead of 2.
-def _shown(event: EventId, layout: Layout, index: int, status: SeatStatus) -> Fragment:
-    seat = layout.seat(index)
-    assert seat is not None, "pages hold only seats"
-    item = {
-        "id": seat_id(event, seat.index),
-        "row": seat.row,
-        "number": seat.number,
-        "reserved": status is not SeatStatus.FREE,
-        "status": status,
-        "price": to_decimal(seat.zone.price),
-        "zone": seat.zone.name,
-    }
-    return Fragment(dumps(item))
+def _links(query: ListSeats, asked: SeatQuery, total: int) -> list[tuple[bytes, bytes]]:
+    """To the pages around this one; a window that is anywhere has none."""
+    if asked.skip is None:
+        return []
+    more = asked.skip + asked.take < total
+    if asked.skip:
+        return [(b"link", query.previous + b", " + query.next if more else query.previous)]
+    return [(b"link", query.next)] if more else []
 
 
 ENDPOINTS = [list_seats, select_seat, release_seat]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from billetter.api.fields import Digits, Id, Name, Price, Seats, Title, either
+from billetter.api.fields import Digits, Id, Name, PathId, Price, Seats, Title, either
 from billetter.domain.event import Event
 from billetter.domain.ids import TICKET_TYPES_MAX
 from billetter.domain.layout import Layout, LayoutError, ZonePlan
@@ -65,6 +65,12 @@ class OfTickets(BaseModel):
     """The event in a path."""
 
     id: Digits
+
+
+class Available(BaseModel):
+    """The event in a path whose errors are terse: what is no id is said to be wrong."""
+
+    id: PathId
 
 
 class OfUser(OfTickets):

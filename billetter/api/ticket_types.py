@@ -5,7 +5,7 @@ from typing import Any
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get, post
 from billetter.api.organizers import CHANGES, NOT_AMENDED, acting, unless_bad
-from billetter.api.replies import NO_EVENT, Reply, marked, reply
+from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply
 from billetter.api.ticket_schemas import Addition, AddTicketType
 from billetter.api.views import ticket_type, ticket_types
 from billetter.domain.event import Counts
@@ -16,7 +16,10 @@ from billetter.domain.outcome import Answer, Outcome
 @get("/api/events/{id:id}/ticket-types", roles=EVERYBODY)
 async def list_ticket_types(call: Call) -> Reply:
     sales = await call.engine.events.sales(EventId(call.ids["id"]))
-    return NO_EVENT if sales is None else reply(200, ticket_types(sales))
+    if sales is None:
+        return NO_EVENT
+    types = ticket_types(sales)
+    return listed(types, len(types))
 
 
 @post("/api/events/{id:id}/ticket-types", body=AddTicketType, **CHANGES)

@@ -90,8 +90,11 @@ async def read_tickets(call: Call, of: OfTickets) -> Reply:
     if sales is None:
         return NO_EVENT
     seats = sales.all
+    shown = _event(sales.event, seats.total, seats.free, _changed_ms(sales.event))
     body = {
-        "event": _event(sales.event, seats.total, seats.free, _changed_ms(sales.event)),
+        "event": shown | {"waiting_list_count": sales.waiting},
+        "eventId": sales.event.id,
+        "totalTickets": seats.total,
         "availableTickets": seats.free,
         "waitingListCount": sales.waiting,
     }

@@ -12,11 +12,16 @@ from billetter.domain.layout import Zone
 from billetter.domain.money import to_decimal
 from billetter.domain.outcome import Opened
 from billetter.engine import Engine
+from billetter.engine.turns import Turns
 
 
 async def described(engine: Engine, bookings: Iterable[Booking]) -> list[dict[str, Any]]:
     """Bookings, of whatever events."""
-    return [_booking(each, await items(engine, each)) for each in bookings]
+    shown, turns = [], Turns()
+    for each in bookings:
+        shown.append(_booking(each, await items(engine, each)))
+        await turns.pause()
+    return shown
 
 
 async def items(engine: Engine, booking: Booking | Opened) -> list[dict[str, Any]]:

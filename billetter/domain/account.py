@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from billetter.domain.ids import AccountId, UserId, account_user
+from billetter.domain.text import identity, shows_nothing
 
 EMAIL_MAX = 254
 """Characters, as RFC 5321 leaves room for them in a path."""
@@ -51,7 +52,11 @@ class Account:
 
 def compared(name: str) -> str:
     """What two e-mails or two usernames have in common that count as one."""
-    # Once more at the end: folding the case may leave what is not normal (Unicode, D145).
+    return identity(name)
+
+
+def compared_before(name: str) -> str:
+    """The same as it was in earlier versions: accounts of theirs are found by it."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -70,6 +75,6 @@ def checked_username(username: str) -> str:
     username = username.strip()
     if not 1 <= len(username) <= USERNAME_MAX:
         raise ValueError(f"A username has 1-{USERNAME_MAX} characters.")
-    if not username.isprintable():
+    if not username.isprintable() or shows_nothing(username):
         raise ValueError("A username has printable characters only.")
     return username

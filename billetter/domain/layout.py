@@ -12,12 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
 from json import dumps, loads
 from operator import itemgetter
 from typing import NamedTuple
 
 from billetter.domain.ids import SEATS_MAX, SeatIndex
+from billetter.domain.rows import Rows
 
 
 class Span(NamedTuple):
@@ -51,26 +51,20 @@ class Zone:
 
     name: str
     price: int
-    rows: tuple[int, ...]
+    rows: Rows
     numbered: bool
     first_row: int
     extents: tuple[Span, ...]
     number: int = 1
 
     @cached_property
-    def row_ends(self) -> tuple[int, ...]:
-        """Seats of the zone up to and including each row."""
-        return tuple(accumulate(self.rows))
-
-    @property
     def size(self) -> int:
-        return self.row_ends[-1]
+        return sum(span.size for span in self.extents)
 
     def place(self, offset: int) -> tuple[int, int]:
         """Row and seat number of the zone's seat number `offset`, counted from 0."""
-        row = bisect_right(self.row_ends, offset)
-        before = self.row_ends[row - 1] if row else 0
-        return self.first_row + row, offset - before + 1
+        row, number = self.rows.place(offset)
+        return self.first_row + row, number
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class ZonePlan:
 
     name: str
     price: int
-    rows: tuple[int, ...]
+    rows: Sequence[int]
     numbered: bool = True
 
 
@@ -109,6 +103,8 @@ class Layout:
         """The last index that ever was a seat + 1."""
         self.numbers = max(numbers, *(zone.number for zone in self.zones), len(self.zones))
         """The number of the last zone that ever was."""
+        self.derived: dict[object, str] = {}
+        """Texts that others have made of it, by what makes them: they go when it goes."""
 
     @classmethod
     def plan(cls, plans: Iterable[ZonePlan]) -> "Layout":
@@ -143,7 +139,7 @@ class Layout:
         extents = window(zone.extents, 0, capacity)
         if capacity > zone.size:
             extents.append(_behind(self.bits, capacity - zone.size))
-        return self._changed(replace(zone, rows=(capacity,), extents=tuple(extents)))
+        return self._changed(replace(zone, rows=Rows.equal(1, capacity), extents=tuple(extents)))
 
     def gone(self, later: "Layout") -> list[Span]:
         """The seats that `later`, made of this layout, no longer has."""
@@ -168,6 +164,15 @@ class Layout:
 
     def _with(self, zones: Sequence[Zone]) -> "Layout":
         return Layout(zones, self.bits, self.numbers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layout):
+            return NotImplemented
+        mine, theirs = (self.bits, self.numbers), (other.bits, other.numbers)
+        return mine == theirs and self.zones == other.zones
+
+    def __hash__(self) -> int:
+        return hash((self.bits, self.numbers, self.total))
 
     def zone_of(self, index: int) -> Zone | None:
         """The zone of the seat at `index`; None where there is no seat: padding, out of range."""
@@ -204,12 +209,10 @@ class Layout:
         if position < 0 or row - self.zones[position].first_row >= len(self.zones[position].rows):
             return []
         zone = self.zones[position]
-        end = zone.row_ends[row - zone.first_row]
-        size = zone.rows[row - zone.first_row]
-        return window(zone.extents, end - size, size)
+        return window(zone.extents, *zone.rows.span(row - zone.first_row))
 
     def to_json(self) -> str:
-        """What `from_json` reads; equal rows are written once, so it stays O(zones)."""
+        """What `from_json` reads; equal rows are written once."""
         zones: list[object] = [None] * self.numbers
         for zone in self.zones:
             zones[zone.number - 1] = _zone_to_json(zone)
@@ -222,9 +225,9 @@ class Layout:
         for number, entry in enumerate(entries, 1):
             if entry is not None:
                 name, price, numbered, row, rows, extents = entry
-                lengths = tuple(n for times, n in rows for _ in range(times))
                 spans = tuple(Span(*extent) for extent in extents)
-                zones.append(Zone(name, price, lengths, bool(numbered), row, spans, number))
+                told = (Rows.from_json(rows), bool(numbered), row, spans, number)
+                zones.append(Zone(name, price, *told))
         return cls(zones, bits, len(entries))
 
 
@@ -244,12 +247,13 @@ def window(spans: Sequence[Span], skip: int, take: int) -> list[Span]:
 
 def _laid_out(plans: Iterable[ZonePlan], bits: int, row: int, number: int) -> Iterator[Zone]:
     for plan in plans:
-        size = sum(plan.rows)
+        rows = Rows.of(plan.rows)
+        size = rows.seats
         if size < 1:
             raise LayoutError(f"zone {plan.name!r} has no seats")
         span = _behind(bits, size)
-        yield Zone(plan.name, plan.price, plan.rows, plan.numbered, row, (span,), number)
-        bits, row, number = span.start + size, row + len(plan.rows), number + 1
+        yield Zone(plan.name, plan.price, rows, plan.numbered, row, (span,), number)
+        bits, row, number = span.start + size, row + len(rows), number + 1
 
 
 def _behind(bits: int, size: int) -> Span:
@@ -268,10 +272,5 @@ def _with_offsets(zone: Zone) -> Iterator[tuple[Span, int]]:
 
 
 def _zone_to_json(zone: Zone) -> list[object]:
-    runs: list[list[int]] = []
-    for length in zone.rows:
-        if runs and runs[-1][1] == length:
-            runs[-1][0] += 1
-        else:
-            runs.append([1, length])
-    return [zone.name, zone.price, int(zone.numbered), zone.first_row, runs, zone.extents]
+    rows = zone.rows.to_json()
+    return [zone.name, zone.price, int(zone.numbered), zone.first_row, rows, zone.extents]

@@ -5,6 +5,17 @@ from enum import StrEnum
 
 from billetter.domain.event import Details, Sales, State
 from billetter.domain.layout import Layout
+from billetter.domain.text import searched
+
+SEARCHED_MAX = 2_000
+"""Events that a search looks at. Where there are more, it is refused."""
+
+
+class Unsearched(StrEnum):
+    """Why a search was not made: others search, or there are too many events."""
+
+    BUSY = "busy"
+    TOO_BROAD = "too_broad"
 
 
 class Sort(StrEnum):
@@ -17,8 +28,9 @@ class Sort(StrEnum):
 class Search:
     """What events must have in common; "" and None: nothing.
 
-    words: in the title or the description. from_ms, until_ms: it starts at or after the first and
-    before the second, ms since 1970. location: a part of it; category: all of it; in whatever case.
+    words: in the title or in the description. from_ms, until_ms: it starts at or after the first
+    and before the second, ms since 1970. location: a part of it; category: all of it. Texts are
+    compared as `searched` has them.
     price_min, price_max: minor units; one of the zones is at such a price. available: seats can, or
     cannot, be had. sort: by start, lowest price or title; None: as they were made.
     """
@@ -40,13 +52,17 @@ class Search:
         return (self.price_min, self.price_max) != (None, None) or self.sort is Sort.PRICE
 
     def describes(self, details: Details) -> bool:
-        text = f"{details.title}\n{details.description or ''}".casefold()
+        """What costs least is looked at first."""
         return (
-            self.words.casefold() in text
-            and self.location.casefold() in (details.location or "").casefold()
-            and self.category.casefold() in ("", (details.category or "").casefold())
-            and self._starts(details.starts_at_ms)
+            self._starts(details.starts_at_ms)
+            and searched(self.category) in ("", searched(details.category or ""))
+            and searched(self.location) in searched(details.location or "")
+            and self._says(details)
         )
+
+    def _says(self, details: Details) -> bool:
+        words = searched(self.words)
+        return words in searched(details.title) or words in searched(details.description or "")
 
     def prices(self, layout: Layout) -> bool:
         low = 0 if self.price_min is None else self.price_min

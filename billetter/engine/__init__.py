@@ -18,6 +18,7 @@ from billetter.engine.readiness import ReadinessCheck
 from billetter.engine.repeat import Repeater
 from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
+from billetter.engine.search import Finder
 from billetter.engine.seats import Seats
 from billetter.engine.sweeper import Sweeper
 from billetter.engine.tickets import Tickets
@@ -46,6 +47,7 @@ class Engine:
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
         self.lines = Lines(self.store, self.events)
+        self.finder = Finder(self.store, self.events)
         self.maps = SeatMaps(self.store, self.events)
         self.seats = Seats(self.store, self.events, repeater, self.lines)
         opener = Opener(self.store, self.events, repeater)

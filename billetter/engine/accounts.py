@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from billetter.domain.account import OPEN_ROLES, Account, Role, compared
+from billetter.domain.account import OPEN_ROLES, Account, Role, compared, compared_before
 from billetter.domain.ids import AccountId
 from billetter.domain.outcome import Answer, Outcome
 from billetter.engine import keys
@@ -45,6 +45,8 @@ class Accounts:
 
         username, email: checked. A refusal: EMAIL_TAKEN, USERNAME_TAKEN.
         """
+        if taken := await self._taken_before(email, username):
+            return Answer(taken)
         id_ = AccountId(int(await self._store.command("INCR", keys.USERS_NEXT)))
         answer = await self._store.run(
             "register_account",
@@ -69,7 +71,10 @@ class Accounts:
 
     async def by_email(self, email: str) -> Account | None:
         """The account of this e-mail, in whatever case it is written."""
-        return await self._found(keys.EMAILS, compared(email))
+        found = await self._found(keys.EMAILS, compared(email))
+        if found is None and (before := compared_before(email)) != compared(email):
+            return await self._found(keys.EMAILS, before)
+        return found
 
     async def by_token(self, digest: str) -> Account | None:
         """The account that an API token of this digest stands for."""
@@ -144,9 +149,27 @@ class Accounts:
         limits = (ADDRESSES_MAX, ADDRESSES_KEEP_MS)
         return await self._store.run("remember_address", declared, _address(client), *limits)
 
-    async def _found(self, index: str, name: str) -> Account | None:
+    async def _taken_before(self, email: str, username: str) -> Outcome | None:
+        """Why there cannot be such an account, by how earlier versions compared names.
+
+        They make no more of them, so that nothing can change after this look.
+        """
+        for index, name, taken in (
+            (keys.EMAILS, email, Outcome.EMAIL_TAKEN),
+            (keys.USERNAMES, username, Outcome.USERNAME_TAKEN),
+        ):
+            before = compared_before(name)
+            if before != compared(name) and await self._id_of(index, before) is not None:
+                return taken
+        return None
+
+    async def _id_of(self, index: str, name: str) -> AccountId | None:
         found = await self._store.command("HGET", index, name, reads=True)
-        return None if found is None else await self.get(AccountId(int(found)))
+        return None if found is None else AccountId(int(found))
+
+    async def _found(self, index: str, name: str) -> Account | None:
+        id_ = await self._id_of(index, name)
+        return None if id_ is None else await self.get(id_)
 
 
 def _address(client: str) -> str:

@@ -14,10 +14,12 @@ from billetter.domain.ids import (
     booking_id,
     split_booking_id,
 )
+from billetter.domain.listing import Listed, Window
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
 from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
 from billetter.engine.lines import Lines
+from billetter.engine.listing import part_of
 from billetter.engine.once import Once
 from billetter.engine.opening import Opener, priced
 from billetter.engine.repeat import Repeater
@@ -27,6 +29,7 @@ LISTED_AHEAD_MS = 60_000
 """How long a booking may be listed before it is made: longer than any change may take."""
 WALK_MIN, WALK_MAX = 20, 2_000
 """Booking numbers looked at in one step, and in one call."""
+READ_AT_ONCE = 20
 
 
 class Bookings:
@@ -140,24 +143,34 @@ class Bookings:
         return None if answer.outcome is Outcome.NO_BOOKING else _booking(booking, answer)
 
     async def page(self, user: UserId, skip: int, take: int) -> tuple[list[Booking], int]:
-        """`take` bookings of a user, newest first, and how many there are.
+        """`take` bookings of a user, newest first, and how many there are."""
+        listed = await self.listed(user, Window(skip, take))
+        return [*listed.items], listed.total
+
+    async def listed(self, user: UserId, window: Window) -> Listed[Booking]:
+        """Some of a user's bookings.
 
         Entries without a booking go; unless they are new, as their bookings may be about to come.
         """
         index = keys.user_bookings(user)
         while True:
-            window = (index, skip, skip + take - 1, "WITHSCORES")
-            flat = await self._store.command("ZREVRANGE", *window, reads=True)
-            entries = list(zip(map(int, flat[::2]), map(int, flat[1::2]), strict=True))
-            read = await asyncio.gather(*(self.get(BookingId(id_)) for id_, _ in entries))
-            found = [booking for booking in read if booking]
+            part = await part_of(self._store, index, window)
+            found = await self._all_of([BookingId(entry.id) for entry in part.entries])
             made = {booking.id for booking in found}
             since_ms = time.time_ns() // 1_000_000 - LISTED_AHEAD_MS
-            gone = [id_ for id_, listed_ms in entries if id_ not in made and listed_ms < since_ms]
+            missing = [entry for entry in part.entries if entry.id not in made]
+            gone = [entry.id for entry in missing if entry.score < since_ms]
             if not gone:
-                total = int(await self._store.command("ZCARD", index, reads=True))
-                return found, total - (len(entries) - len(found))
+                return Listed(found, part.total - len(missing), part.newer, part.older)
             await self._store.command("ZREM", index, *gone)
+
+    async def _all_of(self, ids: Sequence[BookingId]) -> list[Booking]:
+        """Those that there are; a few at a time, as one of many seats takes a while to read."""
+        found: list[Booking] = []
+        for start in range(0, len(ids), READ_AT_ONCE):
+            read = await asyncio.gather(*map(self.get, ids[start : start + READ_AT_ONCE]))
+            found += [booking for booking in read if booking]
+        return found
 
     async def of_event(
         self, event: EventId, before: BookingNumber | None, take: int
@@ -174,12 +187,33 @@ class Bookings:
         while upper > lowest and len(found) < take:
             lower = max(lowest, upper - max(take - len(found), WALK_MIN))
             numbers = (BookingNumber(each) for each in range(upper, lower, -1))
-            read = await asyncio.gather(*(self.get(booking_id(event, each)) for each in numbers))
-            found += [booking for booking in read if booking]
+            found += await self._all_of([booking_id(event, each) for each in numbers])
             upper = lower
         if len(found) > take:
             upper = split_booking_id(found[take - 1].id)[1] - 1
         return found[:take], BookingNumber(upper + 1) if upper else None
+
+    async def after(
+        self, event: EventId, after: BookingNumber, take: int
+    ) -> tuple[list[Booking], BookingNumber | None]:
+        """Bookings of an event next above a number, newest first, and where to go on above them.
+
+        None: no more are drawn yet. A look at WALK_MAX numbers may find fewer than `take`.
+        """
+        last = int(
+            await self._store.command("HGET", keys.of_event(event).event, "bookings", reads=True)
+            or 0
+        )
+        lower, highest = int(after), min(last, after + WALK_MAX)
+        found: list[Booking] = []
+        while lower < highest and len(found) < take:
+            upper = min(highest, lower + max(take - len(found), WALK_MIN))
+            numbers = (BookingNumber(each) for each in range(lower + 1, upper + 1))
+            found += await self._all_of([booking_id(event, each) for each in numbers])
+            lower = upper
+        if len(found) > take:
+            lower = split_booking_id(found[take - 1].id)[1]
+        return found[:take][::-1], BookingNumber(lower) if lower < last else None
 
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""

@@ -1,9 +1,9 @@
 """Events: made, read, listed, counted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from math import inf
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from sys import getsizeof
+from typing import NamedTuple
 
 from billetter.domain.event import (
     Counts,
@@ -15,21 +15,23 @@ from billetter.domain.event import (
 )
 from billetter.domain.ids import EventId, SeatId, UserId, split_seat_id
 from billetter.domain.layout import Span
+from billetter.domain.listing import Listed, Window
 from billetter.domain.outcome import Answer, Created, Outcome
-from billetter.domain.search import Search, Sort
+from billetter.domain.rows import RUN_BYTES
 from billetter.engine import fields, keys
 from billetter.engine.idempotency import Idempotency, Keys
+from billetter.engine.listing import part_of
+from billetter.engine.memory import Memory
 from billetter.engine.scripts import Store
 from billetter.engine.unit_of_work import one_change
 
-CACHED_BYTES_MAX = 100_000_000
+CACHED_BYTES_MAX = 128_000_000
 """About what the events that a process remembers may take.
 
 Ten thousand events of ten zones do. One that is not remembered is read anew by whatever is done in
 it: a claim takes three times as long then.
 """
-EVENT_BYTES, ZONE_BYTES, ROW_BYTES = 1_000, 620, 48
-LIST_BATCH = 500
+EVENT_BYTES, ZONE_BYTES, EXTENT_BYTES = 1_000, 550, 450
 
 
 class Wanted(NamedTuple):
@@ -43,14 +45,6 @@ class Wanted(NamedTuple):
     tickets: str = ""
 
 
-class _Found(NamedTuple):
-    """An event that was looked at. price: its lowest, where that was asked for."""
-
-    event: ListedEvent
-    price: int = 0
-    kept: bool = True
-
-
 class Events:
     """The events, and this process's memory of those it has seen.
 
@@ -61,8 +55,7 @@ class Events:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._keys = Keys(store)
-        self._known: dict[EventId, Event] = {}
-        self._known_bytes = 0
+        self.known = Memory[EventId, Event](CACHED_BYTES_MAX)
 
     async def create(
         self, plan: EventPlan, user: UserId, idempotency: Idempotency | None = None
@@ -89,20 +82,12 @@ class Events:
 
     async def get(self, event: EventId) -> Event | None:
         """The event as this process knows it, read first if need be; None where there is none."""
-        known = self._known.get(event)
+        known = self.known.get(event)
         if known is None:
             known = await self._read(event)
             if known is not None:
-                self._remember(known)
+                self.known.keep(event, known, about_bytes(known))
         return known
-
-    def _remember(self, event: Event) -> None:
-        """Those that were read first make room, until it is the only one."""
-        self.forget(event.id)  # Others may have read it at the same time.
-        self._known[event.id] = event
-        self._known_bytes += about_bytes(event)
-        while self._known_bytes > CACHED_BYTES_MAX and len(self._known) > 1:
-            self.forget(next(iter(self._known)))
 
     async def holding(self, event_id: EventId, seats: Iterable[SeatId]) -> Event | None:
         """The event, no older than these seats of it."""
@@ -127,9 +112,7 @@ class Events:
         return await self.get(event.id)
 
     def forget(self, event: EventId) -> None:
-        known = self._known.pop(event, None)
-        if known is not None:
-            self._known_bytes -= about_bytes(known)
+        self.known.forget(event)
 
     async def wanted(self, event_id: EventId, seats: Iterable[SeatId]) -> Wanted | Answer:
         """`seats` of one event with their prices, each once; NO_EVENT, NO_SEAT or WRONG_EVENT."""
@@ -165,50 +148,22 @@ class Events:
 
     async def page(self, skip: int, take: int) -> tuple[list[ListedEvent], int]:
         """`take` events, newest first, and how many there are."""
-        total = await self._store.command("ZCARD", keys.EVENTS_INDEX, reads=True)
-        ids = await self._ids(skip, skip + take - 1)
-        return await self._listed(ids), int(total)
+        listed = await self.listed(Window(skip, take))
+        return [*listed.items], listed.total
 
-    async def search(self, search: Search, skip: int, take: int) -> tuple[list[ListedEvent], int]:
-        """The same among events that `search` finds, in the order it asks for."""
-        found: list[_Found] = []
-        async for batch in self._all():
-            described = [event for event in batch if search.describes(event.details)]
-            found += await asyncio.gather(*(self._found(search, event) for event in described))
-        kept = [each for each in found if each.kept]
-        kept.sort(key=lambda each: _place(each, search), reverse=search.descending)
-        return [each.event for each in kept[skip : skip + take]], len(kept)
+    async def listed(self, window: Window) -> Listed[ListedEvent]:
+        """Some of all events."""
+        part = await part_of(self._store, keys.EVENTS_INDEX, window)
+        found = await self.described([EventId(entry.id) for entry in part.entries])
+        return Listed(found, part.total, part.newer, part.older)
 
-    async def _found(self, search: Search, listed: ListedEvent) -> "_Found":
-        """Prices are looked at, and seats counted, only where that is asked for."""
-        price = 0
-        if search.by_prices:
-            event = await self.get(listed.id)
-            if event is None or not search.prices(event.layout):
-                return _Found(listed, kept=False)
-            price = min(zone.price for zone in event.layout.zones)
-        if search.available is not None:
-            sales = await self.sales(listed.id)
-            return _Found(listed, price, kept=sales is not None and search.sells(sales))
-        return _Found(listed, price)
-
-    async def _all(self) -> AsyncIterator[list[ListedEvent]]:
-        skip = 0
-        while ids := await self._ids(skip, skip + LIST_BATCH - 1):
-            yield await self._listed(ids)
-            skip += LIST_BATCH
-
-    async def _ids(self, first: int, last: int) -> list[EventId]:
-        ids = await self._store.command("ZREVRANGE", keys.EVENTS_INDEX, first, last, reads=True)
-        return [EventId(int(event)) for event in ids]
-
-    async def _listed(self, ids: Sequence[EventId]) -> list[ListedEvent]:
+    async def described(self, ids: Sequence[EventId]) -> list[ListedEvent]:
+        """Those that there are: one that is gone may still be in the index for a moment."""
         reads = (
             self._store.command("HMGET", keys.of_event(event).event, *fields.LISTED, reads=True)
             for event in ids
         )
         rows = await asyncio.gather(*reads)
-        # An event that is gone may still be in the index for a moment.
         return [
             ListedEvent(event, int(row[0]), fields.details(row[2:]), State(row[1].decode()))
             for event, row in zip(ids, rows, strict=True)
@@ -231,9 +186,11 @@ class Events:
 def about_bytes(event: Event) -> int:
     """The memory that an event takes, within a factor of two."""
     zones, details = event.layout.zones, event.details
-    rows = sum(len(zone.rows) for zone in zones)
-    texts = len(details.title) + len(details.description or "")
-    return EVENT_BYTES + texts + ZONE_BYTES * len(zones) + ROW_BYTES * rows
+    told = (details.title, details.description, details.location, details.category)
+    texts = sum(getsizeof(text) for text in (*told, *(zone.name for zone in zones)))
+    extents = EXTENT_BYTES * len(event.layout.extents)
+    runs = RUN_BYTES * sum(zone.rows.run_count for zone in zones)
+    return EVENT_BYTES + texts + ZONE_BYTES * len(zones) + extents + runs
 
 
 def byte_range(span: Span) -> tuple[int, int]:
@@ -251,17 +208,3 @@ def _sales(event: Event, answer: Answer) -> Sales:
         # While anybody waits, what is free is theirs.
         zones.append(Counts(zone.size, zone.size if waiting else taken, sold))
     return Sales(event, tuple(zones), revenue, confirmed, waiting)
-
-
-def _place(found: _Found, search: Search) -> Any:
-    """What events are sorted by. Without a start they come last, whichever way."""
-    match search.sort:
-        case Sort.TITLE:
-            return found.event.details.title.casefold()
-        case Sort.PRICE:
-            return found.price
-        case Sort.DATE:
-            starts_at_ms = found.event.details.starts_at_ms
-            never = -inf if search.descending else inf
-            return never if starts_at_ms is None else starts_at_ms
-    return found.event.id

@@ -112,6 +112,7 @@ class Opener:
 
 def priced(event: EventId, taken: str) -> tuple[tuple[SeatId, ...], tuple[int, ...]]:
     """Seats and their prices, of the text 'index:price,…'."""
-    pairs = [seat.split(":") for seat in taken.split(",")] if taken else []
-    seats = tuple(seat_id(event, SeatIndex(int(index))) for index, _ in pairs)
-    return seats, tuple(int(price) for _, price in pairs)
+    flat = taken.replace(":", ",").split(",") if taken else []
+    first = seat_id(event, SeatIndex(0))
+    seats = tuple(map(SeatId, map(first.__add__, map(int, flat[::2]))))
+    return seats, tuple(map(int, flat[1::2]))

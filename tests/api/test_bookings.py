@@ -122,12 +122,12 @@ async def test_newest_first(alone: Api) -> None:
     assert await ids(page=2**53 - 1) == []
 
 
-async def test_lists_end_at_a_thousand_unless_paged(alone: Api) -> None:
+async def test_lists_end_at_a_hundred_unless_paged(alone: Api) -> None:
     event = await alone.make_event()
     async with gathered(alone.address, 15) as crowd:
 
         async def open_and_make(number: int) -> None:
-            for _ in range(67):
+            for _ in range(7):
                 made = {"title": "One of many", "rows": 1, "seats_per_row": 1}
                 for path, body in {
                     "/api/bookings": {"event_id": event},
@@ -137,12 +137,12 @@ async def test_lists_end_at_a_thousand_unless_paged(alone: Api) -> None:
 
         await asyncio.gather(*map(open_and_make, range(15)))
 
-    for path, total in {"/api/bookings": 1_005, "/api/events": 1_006}.items():
+    for path, total in {"/api/bookings": 105, "/api/events": 106}.items():
         whole = await alone.get(path)
-        assert len(granted(whole)) == 1_000
+        assert len(granted(whole)) == 100
         assert whole.headers["x-total-count"] == str(total)
-        last = await alone.get(path, page=51)
-        assert len(granted(last)) == total - 1_000
+        last = await alone.get(path, page=6)
+        assert len(granted(last)) == total - 100
         assert last.headers["x-total-count"] == str(total)
 
 

@@ -48,6 +48,9 @@ async def line(api: Api, event: int) -> tuple[int, int]:
     """How many tickets are left, and how many wait for one."""
     told = granted(await api.get(f"/api/status/{event}"))
     assert told["event"]["available_tickets"] == told["availableTickets"]
+    assert told["event"]["total_tickets"] == told["totalTickets"]
+    assert told["event"]["waiting_list_count"] == told["waitingListCount"]
+    assert told["event"]["id"] == told["eventId"] == event
     return told["availableTickets"], told["waitingListCount"]
 
 
@@ -78,6 +81,22 @@ async def test_refusals_say_their_code_and_no_more(any_api: Api) -> None:
     assert granted(await any_api.reserve(event, "ann"), 409) == {"error": "already_booked"}
     unknown = await any_api.get(f"/api/events/{NOWHERE}/availability")
     assert granted(unknown, 404) == {"error": "event_not_found"}
+
+
+@pytest.mark.parametrize(
+    "event", ["abc", "1.0", "-1", "+1", "0x10", "1e3", "%20", "\u0661", "None"]
+)
+async def test_an_event_that_is_no_number_is_422_here(any_api: Api, event: str) -> None:
+    told = granted(await any_api.get(f"/api/events/{event}/availability"), 422)
+    assert set(told) == {"error", "details"}
+    assert told["error"] == "validation_error"
+    assert told["details"][0]["field"] == "id"
+
+
+@pytest.mark.parametrize("event", ["0", "00", "9" * 16, "9" * 40])
+async def test_a_number_that_no_event_has_is_404_here(any_api: Api, event: str) -> None:
+    told = granted(await any_api.get(f"/api/events/{event}/availability"), 404)
+    assert told == {"error": "event_not_found"}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +199,13 @@ async def test_an_event_of_so_many_tickets(any_api: Api) -> None:
     assert TIME.fullmatch(event["created_at"])
     assert event["updated_at"] == event["created_at"]
     told = granted(await any_api.get(f"/api/status/{event['id']}"))
-    assert told == {"event": event, "availableTickets": 3, "waitingListCount": 0}
+    assert told == {
+        "event": event | {"waiting_list_count": 0},
+        "eventId": event["id"],
+        "totalTickets": 3,
+        "availableTickets": 3,
+        "waitingListCount": 0,
+    }
     assert granted(await any_api.get(f"/api/events/{event['id']}"))["title"] == "Raffle"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billetter.domain.ids import SEATS_MAX
 from tests.api.client import Api, granted, refused, seat_of
 from tests.crowd import gathered
 
@@ -80,6 +81,23 @@ async def test_every_page_size(api: Api, size: int) -> None:
     past = await api.get("/api/seats", event_id=event, page=2**53 - 1, pageSize=size)
     assert granted(past) == []
     assert past.headers["x-total-count"] == str(len(RAGGED_SEATS))
+
+
+async def test_links_lead_from_page_to_page(api: Api) -> None:
+    event = await api.make_event(zones=RAGGED)
+    answer = await api.get("/api/seats", event_id=event, row=5, status="FREE", page=1, pageSize=4)
+    assert "prev" not in answer.links
+    pages = [places(granted(answer))]
+    while following := answer.links.get("next"):
+        before, answer = answer, await api.http.get(str(following["url"]))
+        pages.append(places(granted(answer)))
+        back = await api.http.get(str(answer.links["prev"]["url"]))
+        assert back.content == before.content
+    assert pages == [RAGGED_SEATS[13:17], RAGGED_SEATS[17:21], RAGGED_SEATS[21:22]]
+    plain = await api.get("/api/seats", event_id=event)
+    following = plain.links["next"]
+    assert places(granted(await api.http.get(str(following["url"])))) == RAGGED_SEATS[20:]
+    assert not (await api.get("/api/seats", event_id=event, status="FREE")).links
 
 
 async def test_twenty_unless_asked_otherwise(api: Api) -> None:
@@ -221,3 +239,29 @@ async def test_5000_pages_of_100_000_seats(api: Api) -> None:
     ids = [seat["id"] for seat in seats]
     assert ids == sorted(set(ids))
     assert len(ids) == 100_000
+
+
+async def test_an_event_of_a_million_rows_is_listed_as_any_other(any_api: Api) -> None:
+    event = await any_api.make_event(rows=SEATS_MAX, seats_per_row=1, price="1.00")
+    for query, rows in (
+        ({"page": 1}, range(1, 21)),
+        ({"page": 50_000}, range(999_981, SEATS_MAX + 1)),
+        ({"row": SEATS_MAX}, [SEATS_MAX]),
+        ({"row": 500_000, "status": "FREE"}, [500_000]),
+        ({"row": SEATS_MAX + 1}, []),
+        ({"page": 2, "status": "FREE"}, range(21, 41)),
+    ):
+        listed = granted(await any_api.get("/api/seats", event_id=event, **query))
+        assert [(seat["row"], seat["number"]) for seat in listed] == [(row, 1) for row in rows]
+    layout = granted(await any_api.get(f"/api/events/{event}/layout"))
+    assert layout["zones"][0]["rows"] == [{"rows": SEATS_MAX, "seats_per_row": 1}]
+
+
+async def test_rows_that_all_differ_from_their_neighbours_are_listed(any_api: Api) -> None:
+    zones = [{"name": "Ragged", "price": "1.00", "rows": [1, 2] * 5_000}]
+    event = await any_api.make_event(zones=zones)
+    last = granted(await any_api.get("/api/seats", event_id=event, row=10_000))
+    assert [(seat["row"], seat["number"]) for seat in last] == [(10_000, 1), (10_000, 2)]
+    layout = granted(await any_api.get(f"/api/events/{event}/layout"))
+    assert [run["seats_per_row"] for run in layout["zones"][0]["rows"]] == [1, 2] * 5_000
+    assert granted(await any_api.get(f"/api/events/{event}"))["zones"][0]["rows"] == 10_000
