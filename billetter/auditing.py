@@ -103,7 +103,9 @@ def _as_text(report: Report) -> str:
 
 
 def _told(violation: Violation) -> str:
-    return f"event {violation.event}: {violation.what}"
+    return (
+        violation.what if violation.event is None else f"event {violation.event}: {violation.what}"
+    )
 
 
 def _counted(number: int, what: str) -> str:
