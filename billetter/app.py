@@ -101,7 +101,7 @@ def _retention(settings: Settings) -> Retention:
 @contextlib.asynccontextmanager
 async def _background(settings: Settings, engine: Engine) -> AsyncIterator[None]:
     """Prepare Redis, at once if it is there and in the background if not, and keep sweeping."""
-    work: list[Coroutine[Any, Any, None]] = []
+    work: list[Coroutine[Any, Any, None]] = [engine.identity.watch()]
     try:
         await _prepare(settings, engine)
     except Unavailable:
@@ -118,7 +118,7 @@ async def _background(settings: Settings, engine: Engine) -> AsyncIterator[None]
 
 
 async def _prepare(settings: Settings, engine: Engine) -> None:
-    await engine.prepare()
+    await engine.prepare(settings.data_id)
     if settings.demo and not await seed(engine, settings.hold_s * 1000, settings.payment_s * 1000):
         logger.warning("the demo was left out: this Redis holds events already")
 

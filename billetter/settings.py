@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="redis://, rediss:// or unix:// address; without one Billetter runs its own",
     )
     data: Path = Field(Path("billetter-data"), description="directory of the embedded Redis")
+    data_id: str | None = Field(
+        None,
+        pattern="^[!-~]{1,64}$",
+        description="the id that the data must have, as `serve` tells it; none: whatever is there",
+    )
     demo: bool = Field(False, description="make the demo events once")
     access_log: bool = Field(False, description="log every request")
     hold_s: Seconds = Field(

@@ -59,7 +59,7 @@ PYTHON_ALONE = {"WRONG_EVENT", "BAD_LAYOUT", "NO_ZONE"}
 alone that they cannot be laid out, or that there is none."""
 TURNED = {"confirm_booking": {"NO_SEAT", "SEAT_TAKEN", "CAP_REACHED"}}
 """Outcomes of included snippets that a script makes into others: a refund is due."""
-WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"}
+WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "INCR", "PEXPIRE", "SET", "SETBIT"}
 WRITES |= {"SADD", "SREM", "XADD", "ZADD", "ZREM"}
 READS = {"BITCOUNT", "BITPOS", "EXISTS", "GET", "GETBIT", "GETRANGE", "HGET", "HMGET", "TIME"}
 READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZRANGE"}

@@ -37,7 +37,7 @@ class Accounts:
 
         username, email: checked. A refusal: EMAIL_TAKEN, USERNAME_TAKEN.
         """
-        id_ = AccountId(int(await self._store.command("INCR", keys.USERS_NEXT)))
+        id_ = AccountId(await self._store.draw_id(keys.USERS_NEXT))
         answer = await self._store.run(
             "register_account",
             [keys.account(id_), keys.EMAILS, keys.USERNAMES, keys.USERS_JOURNAL],

@@ -67,7 +67,7 @@ class Events:
         self, plan: EventPlan, user: UserId, idempotency: Idempotency | None = None
     ) -> Created:
         """Make an event on sale. The same Idempotency-Key makes it once."""
-        event = EventId(await self._store.command("INCR", keys.EVENTS_NEXT))
+        event = EventId(await self._store.draw_id(keys.EVENTS_NEXT))
         if idempotency:
             event = EventId(await self._keys.bind_id(idempotency, event))
         return await self.create_as(event, plan, user)
