@@ -1,22 +1,29 @@
-"""The command line: serve, audit, and help that teaches."""
+"""The command line: serve, audit, restore, users, and help that teaches."""
 
 import argparse
+import io
 import ipaddress
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from billetter import __version__, auditing, users
+from billetter import __version__, auditing, restoring, users
 from billetter.server import INSTALL, Running, StartError, run
 from billetter.settings import Settings
 from billetter.wire.topology import ServerFacts
 
+UNTOLD: Final = 1
+"""The exit code when it was done, and what there was to say could not be said."""
 WRONG: Final = 2
 """The exit code when the command cannot be done as it was asked for."""
+STOPPED: Final = 130
+"""The exit code when Ctrl-C came before there was anything to end."""
 
 ABOUT: Final = """\
 Billetter sells numbered seats to crowds, and never sells one twice. Every seat lives in Redis;
@@ -30,6 +37,7 @@ examples:
   billetter serve --workers 4 --port 8080       four processes on one port
   billetter serve --help                        every setting
   billetter audit --data /var/lib/billetter     prove that no seat is sold twice or lost
+  billetter restore /backup --data DIR          make a data directory of a backup
   billetter users --help                        make, change, list and erase accounts"""
 
 VALUES: Final = {
@@ -49,7 +57,37 @@ DURABILITY: Final = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command (sys.argv by default) and return its exit code: 0, or 2 with a reason."""
+    """Run one command (sys.argv by default) and return its exit code, which tells the truth.
+
+    0: done. 1: it found or left something that is not right, or could not say what it did.
+    2: not done, with a reason. 130: stopped before it began.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What a terminal cannot show is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return STOPPED
+    except OSError as error:
+        return _untold(error)
+
+
+def _untold(error: OSError) -> int:
+    """Standard output cannot be written, and must not be tried again when Python ends."""
+    if not isinstance(error, BrokenPipeError):
+        with suppress(OSError):
+            print(f"billetter: the answer cannot be written: {error.strerror}.", file=sys.stderr)
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNTOLD
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = _parser()
     asked = vars(parser.parse_args(argv))
     command = asked.pop("command")
@@ -58,18 +96,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(format="billetter: %(message)s")
     try:
-        if command == "audit":
-            return _audit(asked)
-        if command == "users":
-            return _users(asked)
+        if command in _COMMANDS:
+            return _COMMANDS[command](asked)
         settings = _settings(asked)
-        run(settings, lambda running: print(_welcome(settings, running), flush=True))
+        run(settings, lambda running: _announce(_welcome(settings, running)))
     except StartError as error:
         print(f"billetter: {error}", file=sys.stderr)
         return WRONG
-    except KeyboardInterrupt:
-        pass  # Ctrl-C before there was anything to end.
     return 0
+
+
+def _announce(text: str) -> None:
+    """A server whose standard output was closed serves all the same."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _untold(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in SWITCHES:
         serve.add_argument(_flag(name), action="store_true", help=_described(name))
     _add_audit(commands)
+    restoring.declare(commands)
     _add_users(commands)
     return parser
 
@@ -134,9 +177,17 @@ def _audit(asked: dict[str, Any]) -> int:
     return auditing.run(*_where(asked), repair, as_json)
 
 
+def _restore(asked: dict[str, Any]) -> int:
+    source = Path(asked.pop("source"))
+    return restoring.run(source, _settings(asked).data)
+
+
 def _users(asked: dict[str, Any]) -> int:
     place = {name: asked.pop(name) for name in asked.keys() & {"redis_url", "data"}}
     return users.run(*_where(place), users.Asked(**asked))
+
+
+_COMMANDS: Final = {"audit": _audit, "restore": _restore, "users": _users}
 
 
 def _where(place: dict[str, Any]) -> tuple[str | None, Path]:
@@ -181,11 +232,12 @@ def _variable(name: str) -> str:
 def _welcome(settings: Settings, running: Running) -> str:
     """What to know of a server that has just started, and what to try."""
     workers = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
+    data_id = f"\n  data id     {running.data_id}" if running.data_id else ""
     return f"""\
 Billetter {__version__} listens on {_url(running.host, running.port)} ({workers})
   redis       {_redis(running)}
   durability  {_durability(running.facts)}
-  data        {running.embedded.data if running.embedded else "where that Redis keeps it"}
+  data        {running.embedded.data if running.embedded else "where that Redis keeps it"}{data_id}
 
 {_try(settings.demo, running)}
 

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
+from billetter.domain.outcome import EngineError
+from billetter.identifying import identify
 from billetter.settings import Settings
 from billetter.wire.binaries import EmbeddedError, find_server
 from billetter.wire.embedded import EmbeddedRedis
@@ -51,6 +53,7 @@ class Running:
     port: int
     facts: ServerFacts
     embedded: EmbeddedRedis | None
+    data_id: str | None = None
 
 
 def run(settings: Settings, announce: Callable[[Running], None], app: str = APP) -> None:
@@ -162,10 +165,11 @@ class _Parent:
     async def _work(self, announce: Callable[[Running], None]) -> None:
         url = await self._open_redis()
         facts = await _inspect(url)
+        await self._identify(url)
         host, port, *_ = self._listener.getsockname()
         workers = [await self._start_worker(url) for _ in range(self._settings.workers)]
         await asyncio.gather(*(worker.ready() for worker in workers))
-        announce(Running(host, port, facts, self._redis))
+        announce(Running(host, port, facts, self._redis, self._settings.data_id))
         await asyncio.gather(*(self._keep(worker, url) for worker in workers))
 
     async def _open_redis(self) -> str:
@@ -183,6 +187,17 @@ class _Parent:
             if self._settings.workers > 1:
                 raise StartError(f"workers would not share one Redis: run one worker, or {INSTALL}")
         return url
+
+    async def _identify(self, url: str) -> None:
+        """Pin the workers to the data that is there now. Raises StartError: it is not ours."""
+        if url.startswith("fake:"):
+            return
+        data = self._redis.data if self._redis else None
+        try:
+            id_ = await identify(url, data, self._settings.data_id)
+        except (EngineError, WireError) as error:
+            raise StartError(str(error)) from None
+        self._settings = self._settings.model_copy(update={"data_id": id_})
 
     async def _start_worker(self, url: str) -> _Worker:
         job = (self._listener.fileno(), self._app, self._settings, url)

@@ -130,6 +130,13 @@ class Settings(BaseSettings):
             raise ValueError(f"can be guessed; {MAKE_SECRET}")
         return text
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_named(cls, data: object) -> object:
+        if data == "":
+            raise ValueError("must name a directory; it is empty")
+        return data
+
     @field_validator("payment_secret")
     @classmethod
     def _is_long(cls, secret: SecretStr | None) -> SecretStr | None:

@@ -101,7 +101,7 @@ def run(url: str | None, data: Path, asked: Asked) -> int:
 
 
 async def _do(url: str | None, data: Path, job: Job) -> str:
-    async with visited(url, data) as engine:
+    async with visited(url, data, writes=True) as engine:
         return await job(engine)
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 FILE_LINES_MAX, FUNCTION_LINES_MAX, LUA_LINES_MAX = 300, 40, 150
 
 ROOTS = {"app", "server", "worker", "connection", "cli", "auditing", "__main__", "testing"}
-ROOTS |= {"users", "visiting"}
+ROOTS |= {"identifying", "restoring", "users", "visiting"}
 """May import anything of ours; imported by one another only."""
 MAY_IMPORT = {
     "domain": {"domain"},
