@@ -67,21 +67,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             # What a terminal cannot show is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return code
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         return STOPPED
     except OSError as error:
         return _untold(error)
+    except UnicodeError as error:
+        print(
+            f"billetter: an argument is no text in this terminal's encoding: {error}",
+            file=sys.stderr,
+        )
+        return WRONG
 
 
 def _untold(error: OSError) -> int:
-    """Standard output cannot be written, and must not be tried again when Python ends."""
+    """Standard output cannot be written; Python must not try it again when it ends."""
     if not isinstance(error, BrokenPipeError):
         with suppress(OSError):
-            print(f"billetter: the answer cannot be written: {error.strerror}.", file=sys.stderr)
+            print(f"billetter: {error}", file=sys.stderr)
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return UNTOLD
