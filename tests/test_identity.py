@@ -12,6 +12,8 @@ from billetter.domain.ids import UserId
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import EngineError, Unavailable
 from billetter.engine import Engine, identity, keys
+from billetter.engine.identity import Identity
+from billetter.engine.scripts import Store
 from billetter.testing import RedisServer
 from billetter.wire.topology import Wire, open_wire
 
@@ -171,3 +173,15 @@ async def test_a_reset_keeps_the_id_and_the_counters(engine: Engine) -> None:
     await engine.reset.run(ANN)
     await engine.identity.check()
     assert (await engine.events.create(PLAN, ANN)).id > event
+
+
+async def test_data_that_comes_back_after_a_start_without_it_is_served(alone: Wire) -> None:
+    engine = Engine(alone)
+    with pytest.raises(EngineError):
+        await engine.prepare("wanted")
+    await engine.identity.check()
+    with pytest.raises(Unavailable):
+        await engine.events.create(PLAN, ANN)
+    await Identity(Store(alone)).claim(fresh="wanted")
+    await engine.identity.check()
+    assert (await engine.events.create(PLAN, ANN)).id == 1

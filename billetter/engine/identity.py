@@ -87,6 +87,7 @@ class Identity:
             seen = await self.see()
             fault = seen.fault(expected)
         if fault is not None or seen.claimed is None:
+            self.known = expected or seen.claimed  # What is watched for.
             self._store.refusal = _refusal(expected, fault or "it is gone again")
             raise EngineError(self._store.refusal)
         self.known, self._store.refusal = seen.claimed, None

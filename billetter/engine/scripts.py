@@ -164,7 +164,10 @@ class Store:
         """A plain command on keys that no script guards: indexes, counters, scans."""
         if self.refusal:
             raise Unavailable(self.refusal)
-        return await self.direct(*args, reads=reads)
+        try:
+            return await self._wire.call(*args)
+        except WireError as error:
+            raise _translated(error, reads) from error
 
     async def direct(self, *args: Argument, reads: bool = False) -> Any:
         """The same, for what finds out whether anything may be run at all."""
