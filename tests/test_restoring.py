@@ -353,6 +353,9 @@ def test_a_start_that_was_killed_half_way_is_gone_on_with(program: Binary, files
     data = files / "data"
     data.mkdir()
     Mark("half", fresh=True).write(data)
+    if program.version >= MULTIPART:
+        (data / "appendonlydir").mkdir()
+        (data / "appendonlydir" / "appendonly.aof.1.base.rdb").touch()
     check(data)
     sell(data)
     assert Mark.read(data) == Mark("half", fresh=False)

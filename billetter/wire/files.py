@@ -71,6 +71,8 @@ def log_files(data: Path) -> list[Path]:
 def check(data: Path) -> None:
     """Refuse files beside which a server would start empty. EmbeddedError: what, and what to do."""
     multipart, mark = data / LOG_DIRECTORY, Mark.read(data)
+    if mark and mark.fresh:
+        return  # A first start that was cut short: nothing has been kept yet.
     stray = sorted(multipart.iterdir()) if multipart.is_dir() else []
     files = log_files(data)
     if stray and not (multipart / MANIFEST).exists():
@@ -79,7 +81,7 @@ def check(data: Path) -> None:
         raise EmbeddedError(_refused(data, f"{missing[0]} is missing", multipart))
     if not files and (data / DUMP).exists():
         raise EmbeddedError(_refused(data, "there is a dump, and no append-only file", data / DUMP))
-    if not files and mark and not mark.fresh:
+    if not files and mark:
         raise EmbeddedError(
             _refused(data, f"its files are gone, and only {data / ID} is left", None)
         )
