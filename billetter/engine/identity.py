@@ -9,11 +9,12 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 from billetter.domain.outcome import EngineError, OutcomeUnknown, Unavailable
 from billetter.engine import keys
 from billetter.engine.scripts import Store
+from billetter.wire.lane import Argument
 
 WATCH_S: Final = 1.0
 """Between two looks whether the data is still there."""
@@ -64,16 +65,13 @@ class Identity:
 
     async def see(self) -> Seen:
         """What Redis says of it now, whether or not the store refuses calls."""
-        ask = self._store.direct
-        tags = map(keys.partition_tag, range(keys.PARTITIONS))
-        counters = (keys.EVENTS_NEXT, keys.USERS_NEXT)
-        (claimed, settled), *found = await asyncio.gather(
-            ask("HMGET", keys.META, "data", "settled"),
-            *(ask("GET", keys.data(tag)) for tag in tags),
-            *(ask("EXISTS", counter) for counter in counters),
-        )
-        ids = tuple(_text(each) for each in found[: keys.PARTITIONS])
-        return Seen(_text(claimed), settled is not None, ids, all(found[keys.PARTITIONS :]))
+        # One after another: a burst of them would take the room of those who buy.
+        ask = self._ask
+        claimed, settled = await ask("HMGET", keys.META, "data", "settled")
+        tags = [keys.partition_tag(each) for each in range(keys.PARTITIONS)]
+        ids = [_text(await ask("GET", keys.data(tag))) for tag in tags]
+        counters = [await ask("EXISTS", each) for each in (keys.EVENTS_NEXT, keys.USERS_NEXT)]
+        return Seen(_text(claimed), settled is not None, tuple(ids), all(counters))
 
     async def claim(self, expected: str | None = None, fresh: str | None = None) -> str:
         """The id of the data, which is given one if it has none: `fresh`, or a random one.
@@ -115,13 +113,17 @@ class Identity:
         elif before is not None and fault is None:
             logger.warning("The data %s is back, and served again.", self.known)
 
+    async def _ask(self, *args: Argument) -> Any:
+        """What may be asked again whatever became of it: it says so as a read does."""
+        return await self._store.direct(*args, reads=True)
+
     async def _settle(self, fresh: str) -> None:
         """Give every partition the id. Several may do so at once, and after one that died."""
-        ask = self._store.direct
+        ask = self._ask
         await ask("HSETNX", keys.META, "data", fresh)
         id_ = _text(await ask("HGET", keys.META, "data")) or fresh
-        tags = map(keys.partition_tag, range(keys.PARTITIONS))
-        await asyncio.gather(*(ask("SET", keys.data(tag), id_, "NX") for tag in tags))
+        for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
+            await ask("SET", keys.data(tag), id_, "NX")
         # Older versions have no counter before the first draw.
         listed = await ask("ZREVRANGE", keys.EVENTS_INDEX, 0, 0)
         await ask("SET", keys.EVENTS_NEXT, int(listed[0]) if listed else 0, "NX")
