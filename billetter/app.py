@@ -147,7 +147,10 @@ async def _background(settings: Settings, wire: Wire, engine: Engine) -> AsyncIt
 
 @contextlib.asynccontextmanager
 async def _prepared(settings: Settings, engine: Engine) -> AsyncIterator[None]:
-    work: list[Coroutine[Any, Any, None]] = [engine.readiness.watch()]
+    work: list[Coroutine[Any, Any, None]] = [
+        engine.identity.watch(),
+        engine.readiness.watch(),
+    ]
     try:
         await _prepare(settings, engine)
     except Unavailable:
@@ -164,7 +167,7 @@ async def _prepared(settings: Settings, engine: Engine) -> AsyncIterator[None]:
 
 
 async def _prepare(settings: Settings, engine: Engine) -> None:
-    await engine.prepare()
+    await engine.prepare(settings.data_id)
     if settings.demo and not await seed(engine, settings.hold_s * 1000, settings.payment_s * 1000):
         logger.warning("the demo was left out: this Redis holds events already")
 

@@ -38,12 +38,12 @@ def run(url: str | None, data: Path, repair: bool, as_json: bool) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("billetter: the audit was stopped before its end.", file=sys.stderr)
         return WRONG
-    print(_as_json(report) if as_json else _as_text(report))
+    print(_as_json(report) if as_json else as_text(report))
     return CLEAN if report.clean else VIOLATED
 
 
 async def _audit(url: str | None, data: Path, repair: bool) -> Report:
-    async with visited(url, data) as engine:
+    async with visited(url, data, writes=repair) as engine:
         with _Bar(sys.stderr) as bar:
             return await engine.audit.run(repair=repair, progress=bar.show)
 
@@ -82,7 +82,8 @@ def _as_json(report: Report) -> str:
     return json.dumps({"clean": report.clean, **asdict(report)})
 
 
-def _as_text(report: Report) -> str:
+def as_text(report: Report) -> str:
+    """What an audit saw, as people read it; the verdict comes last."""
     mended = [each for each in report.violations if each.mended]
     left = [each for each in report.violations if not each.mended]
     lines = [f"mended: {_told(each)}" for each in mended]
@@ -103,7 +104,9 @@ def _as_text(report: Report) -> str:
 
 
 def _told(violation: Violation) -> str:
-    return f"event {violation.event}: {violation.what}"
+    return (
+        violation.what if violation.event is None else f"event {violation.event}: {violation.what}"
+    )
 
 
 def _counted(number: int, what: str) -> str:

@@ -1,27 +1,30 @@
-"""The command line: serve, audit, and help that teaches."""
+"""The command line: serve, audit, restore, users, and help that teaches."""
 
 import argparse
-import ipaddress
+import io
 import logging
 import os
-import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from billetter import __version__, auditing, users
-from billetter.domain.network import parse_hosts
+from billetter import __version__, auditing, restoring, users
 from billetter.listener import StartError
 from billetter.logs import open_logs
-from billetter.server import INSTALL, Running, run
+from billetter.server import run
 from billetter.settings import Settings, unknown_variables, variable
-from billetter.wire.topology import ServerFacts
+from billetter.welcome import welcome
 
+UNTOLD: Final = 1
+"""The exit code when it was done, and what there was to say could not be said."""
 WRONG: Final = 2
 """The exit code when the command cannot be done as it was asked for."""
+STOPPED: Final = 130
+"""The exit code when Ctrl-C came before there was anything to end."""
 
 ABOUT: Final = """\
 Billetter sells numbered seats to crowds, and never sells one twice. Every seat lives in Redis;
@@ -35,6 +38,7 @@ examples:
   billetter serve --workers 4 --port 8080       four processes on one port
   billetter serve --help                        every setting
   billetter audit --data /var/lib/billetter     prove that no seat is sold twice or lost
+  billetter restore /backup --data DIR          make a data directory of a backup
   billetter users --help                        make, change, list and erase accounts"""
 
 VALUES: Final = {
@@ -47,22 +51,48 @@ VALUES: Final = {
 }
 SWITCHES: Final = ("demo", "access_log")
 
-MODES: Final = {
-    "open": "open: whoever reaches this address may do everything, without credentials"
-    " (BILLETTER_AUTH)",
-    "required": "required: only events and seats are shown without credentials (BILLETTER_AUTH)",
-}
-DURABILITY: Final = {
-    "fsync": "an answer of 200 is on disk (appendfsync always)",
-    "everysec": "a power cut may lose the last second; appendfsync always loses nothing",
-    "memory": "MEMORY ONLY: ALL BOOKINGS ARE LOST WHEN REDIS ENDS; set appendonly yes",
-}
-
 log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command (sys.argv by default) and return its exit code: 0, or 2 with a reason."""
+    """Run one command (sys.argv by default) and return its exit code, which tells the truth.
+
+    0: done. 1: it found or left something that is not right, or could not say what it did.
+    2: not done, with a reason. 130: stopped before it began.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What a terminal cannot show is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return STOPPED
+    except OSError as error:
+        return _untold(error)
+    except UnicodeError as error:
+        print(
+            f"billetter: an argument is no text in this terminal's encoding: {error}",
+            file=sys.stderr,
+        )
+        return WRONG
+
+
+def _untold(error: OSError) -> int:
+    """Standard output cannot be written; Python must not try it again when it ends."""
+    if not isinstance(error, BrokenPipeError):
+        with suppress(OSError):
+            print(f"billetter: {error}", file=sys.stderr)
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNTOLD
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = _parser()
     asked = vars(parser.parse_args(argv))
     command = asked.pop("command")
@@ -72,18 +102,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_logs()
     _warn_of_unknown_variables()
     try:
-        if command == "audit":
-            return _audit(asked)
-        if command == "users":
-            return _users(asked)
+        if command in _COMMANDS:
+            return _COMMANDS[command](asked)
         settings = _settings(asked)
-        run(settings, lambda running: print(_welcome(settings, running), flush=True))
+        run(settings, lambda running: _announce(welcome(settings, running)))
     except StartError as error:
         print(f"billetter: {error}", file=sys.stderr)
         return WRONG
-    except KeyboardInterrupt:
-        pass  # Ctrl-C before there was anything to end.
     return 0
+
+
+def _announce(text: str) -> None:
+    """A server whose standard output was closed serves all the same."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _untold(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in SWITCHES:
         serve.add_argument(_flag(name), action="store_true", help=_described(name))
     _add_audit(commands)
+    restoring.declare(commands)
     _add_users(commands)
     return parser
 
@@ -148,9 +183,17 @@ def _audit(asked: dict[str, Any]) -> int:
     return auditing.run(*_where(asked), repair, as_json)
 
 
+def _restore(asked: dict[str, Any]) -> int:
+    source = Path(asked.pop("source"))
+    return restoring.run(source, _settings(asked).data)
+
+
 def _users(asked: dict[str, Any]) -> int:
     place = {name: asked.pop(name) for name in asked.keys() & {"redis_url", "data"}}
     return users.run(*_where(place), users.Asked(**asked))
+
+
+_COMMANDS: Final = {"audit": _audit, "restore": _restore, "users": _users}
 
 
 def _where(place: dict[str, Any]) -> tuple[str | None, Path]:
@@ -193,78 +236,3 @@ def _warn_of_unknown_variables() -> None:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _welcome(settings: Settings, running: Running) -> str:
-    """What to know of a server that has just started, and what to try."""
-    workers = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
-    return f"""\
-Billetter {__version__} listens on {_url(running.host, running.port)} ({workers})
-  mode        {MODES[settings.auth]}
-  hosts       {_hosts(settings)}
-  redis       {_redis(running)}
-  durability  {_durability(running.facts)}
-  data        {running.embedded.data if running.embedded else "where that Redis keeps it"}
-
-{_try(settings.demo, running)}
-
-Ctrl-C ends it."""
-
-
-def _url(host: str, port: int | None) -> str:
-    if port is None:
-        return f"unix:{host}"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _hosts(settings: Settings) -> str:
-    """For which host names it answers."""
-    named = ", ".join(parse_hosts(settings.hosts or ""))
-    if settings.auth == "required" and not named:
-        return "any name (BILLETTER_HOSTS narrows that)"
-    more = f", {named}" if named else " (BILLETTER_HOSTS adds others)"
-    return f"this machine's own names, addresses{more}"
-
-
-def _redis(running: Running) -> str:
-    facts, own = running.facts, running.embedded
-    if _is_fake(facts):
-        return "none: fakeredis, inside the worker"
-    version = ".".join(map(str, facts.version))
-    name = f"{'Valkey' if facts.valkey else 'Redis'} {version} at {facts.address}"
-    if not own:
-        return name
-    return f"{name}, {'found running' if own.adopted else f'run from {own.binary.path}'}"
-
-
-def _is_fake(facts: ServerFacts) -> bool:
-    return facts.address.startswith("fake:")
-
-
-def _durability(facts: ServerFacts) -> str:
-    if _is_fake(facts):
-        return f"NOTHING IS KEPT, and one worker only; to keep what is sold, {INSTALL}"
-    return DURABILITY[facts.durability]
-
-
-def _try(demo: bool, running: Running) -> str:
-    """Two curl lines that work as they stand."""
-    curl, api = _curl(running)
-    post = f"{curl} -X POST -H 'Content-Type: application/json'"
-    if demo:
-        return f"""\
-Try: {curl} '{api}/seats?event_id=1&pageSize=3'
-     {post} {api}/bookings -d '{{"event_id": 1}}'"""
-    event = '{"title": "First night", "rows": 10, "seats_per_row": 20, "price": "25.00"}'
-    return f"""\
-Try: {post} {api}/events -d '{event}'
-     {curl} '{api}/seats?event_id=1&pageSize=3'"""
-
-
-def _curl(running: Running) -> tuple[str, str]:
-    """The command that reaches the server, and the address of the API that it takes."""
-    if running.port is None:
-        return f"curl --unix-socket {shlex.quote(running.host)}", "http://localhost/api"
-    anywhere = ipaddress.ip_address(running.host).is_unspecified
-    loopback = "::1" if ":" in running.host else "127.0.0.1"
-    return "curl", f"{_url(loopback if anywhere else running.host, running.port)}/api"

@@ -17,8 +17,8 @@ async def seed(engine: Engine, hold_ms: int, payment_ms: int) -> bool:
     command = engine.store.command
     state = await command("HGET", keys.META, "demo", reads=True)
     if state is None:
-        await command("SET", keys.EVENTS_NEXT, EVENTS, "NX")
-        if int(await command("GET", keys.EVENTS_NEXT, reads=True)) != EVENTS:
+        last = (await engine.store.run("skip_ids", [keys.EVENTS_NEXT], EVENTS)).fields[0]
+        if int(last) != EVENTS:
             return False
         await command("HSETNX", keys.META, "demo", _STARTED)
     if state != _DONE:

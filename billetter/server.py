@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from billetter.domain.outcome import EngineError
+from billetter.identifying import identify
 from billetter.listener import Listener, StartError, listen
 from billetter.settings import Settings
 from billetter.wire.binaries import EmbeddedError, find_server
@@ -49,6 +51,7 @@ class Running:
     port: int | None
     facts: ServerFacts
     embedded: EmbeddedRedis | None
+    data_id: str | None = None
 
 
 def run(settings: Settings, announce: Callable[[Running], None], app: str = APP) -> None:
@@ -116,8 +119,9 @@ class _Parent:
     async def _work(self, announce: Callable[[Running], None]) -> None:
         url = await self._open_redis()
         facts = await _inspect(url)
+        await self._identify(url)
         workers = await self._start_workers(url)
-        announce(Running(*self._listener.address, facts, self._redis))
+        announce(Running(*self._listener.address, facts, self._redis, self._settings.data_id))
         async with asyncio.TaskGroup() as tasks:
             while True:
                 keepers = [tasks.create_task(self._keep(worker, url)) for worker in workers]
@@ -152,6 +156,17 @@ class _Parent:
             if self._settings.workers > 1:
                 raise StartError(f"workers would not share one Redis: run one worker, or {INSTALL}")
         return url
+
+    async def _identify(self, url: str) -> None:
+        """Pin the workers to the data that is there now. Raises StartError: it is not ours."""
+        if url.startswith("fake:"):
+            return
+        data = self._redis.data if self._redis else None
+        try:
+            id_ = await identify(url, data, self._settings.data_id)
+        except (EngineError, WireError) as error:
+            raise StartError(str(error)) from None
+        self._settings = self._settings.model_copy(update={"data_id": id_})
 
     async def _start_workers(self, url: str) -> list[WorkerProcess]:
         """All workers, once they serve; none, with the reason, where one of them cannot."""

@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         description="redis://, rediss:// or unix:// address; without one Billetter runs its own",
     )
     data: Path = Field(Path("billetter-data"), description="directory of the embedded Redis")
+    data_id: str | None = Field(
+        None,
+        pattern="^[!-~]{1,64}$",
+        description="the id that the data must have, as `serve` tells it; none: whatever is there",
+    )
     demo: bool = Field(False, description="make the demo events once")
     access_log: bool = Field(False, description="log every request")
     hold_s: Seconds = Field(
@@ -164,6 +169,13 @@ class Settings(BaseSettings):
         if limits is not None:
             return limits
         return REQUIRED_LIMITS if info.data.get("auth") == "required" else OPEN_LIMITS
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_named(cls, data: object) -> object:
+        if data == "":
+            raise ValueError("must name a directory; it is empty")
+        return data
 
     @field_validator("payment_secret")
     @classmethod

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,13 +102,15 @@ def run(url: str | None, data: Path, asked: Asked) -> int:
 
 
 async def _do(url: str | None, data: Path, job: Job) -> str:
-    async with visited(url, data) as engine:
+    async with visited(url, data, writes=True) as engine:
         return await job(engine)
 
 
 def _prepared(asked: Asked) -> Job:
     """What to do. UserError, before any Redis is looked for, where a name or a password is none."""
     try:
+        for given in (asked.email, asked.username):
+            _checked_text(given)
         return _JOBS[asked.what](asked)
     except ValueError as error:
         raise UserError(str(error)) from None
@@ -227,14 +230,35 @@ def _refuse_unknown(asked: Asked, answer: Answer) -> None:
 def _password(from_stdin: bool, *names: str) -> str:
     """The password, by whichever way it comes. UserError, ValueError: it does not, or is none."""
     if from_stdin:
-        # One character more than a password may have, and the end of its line.
-        return checked_password(sys.stdin.readline(PASSWORD_MAX + 3).rstrip("\r\n"), *names)
+        return checked_password(_checked_text(_line()), *names)
     if not sys.stdin.isatty():
         raise UserError("there is no terminal to ask for the password: use --password-stdin.")
-    password = checked_password(getpass.getpass("Password: "), *names)
+    password = checked_password(_checked_text(getpass.getpass("Password: ")), *names)
     if getpass.getpass("Again: ") != password:
         raise UserError("the two passwords differ.")
     return password
+
+
+def _line() -> str:
+    """The first line of standard input: in its own encoding or, where that cannot be, in UTF-8."""
+    # One character more than a password may have, and the end of its line.
+    binary = getattr(sys.stdin, "buffer", None)
+    if binary is None:
+        return sys.stdin.readline(PASSWORD_MAX + 3).rstrip("\r\n")
+    line: bytes = binary.readline(4 * PASSWORD_MAX + 3).rstrip(b"\r\n")
+    with suppress(UnicodeDecodeError):
+        return line.decode(sys.stdin.encoding)
+    return line.decode(errors="surrogateescape")
+
+
+def _checked_text(text: str) -> str:
+    """The text, if it is one. UserError: the terminal's encoding does not tell what it says."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = f"in {sys.stdin.encoding if sys.stdin else 'its encoding'}, nor in UTF-8"
+        raise UserError(f"a name or password is no text {shown}.") from None
+    return text
 
 
 def _as_json(accounts: Sequence[Account]) -> str:

@@ -1,18 +1,23 @@
 """How commands visit the Redis of a server: while it runs, or what it left when it ended."""
 
 import asyncio
+import os
 import signal
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
+from billetter.domain.outcome import EngineError
 from billetter.engine import FORMAT, Engine, keys
+from billetter.identifying import claim, confirm
 from billetter.wire.binaries import find_server
 from billetter.wire.embedded import EmbeddedRedis, socket_of
 from billetter.wire.errors import WireError
+from billetter.wire.files import copy_data, holds_data
 from billetter.wire.topology import inspect, objection, open_wire
 
 DEADLINE_S: Final = 10.0
@@ -26,26 +31,63 @@ class VisitError(Exception):
 
 
 @asynccontextmanager
-async def visited(url: str | None, data: Path) -> AsyncIterator[Engine]:
+async def visited(url: str | None, data: Path, *, writes: bool) -> AsyncIterator[Engine]:
     """An engine on the Redis at `url`, or on the embedded one of `data`.
 
-    Where no server runs for `data`, one is started and ended again. Raises VisitError, and
-    EmbeddedError where it does not start.
+    Where no server runs for `data`, one is started and ended again. writes: whether anything is
+    to be changed; if not, a directory that cannot be written is looked at in a copy. Raises
+    VisitError, and EmbeddedError where it does not start.
     """
     if there := url or await _running(data):
-        async with _engine_at(there) as engine:
+        async with engine_at(there) as engine:
+            await _identify(engine, None if url else data, writes)
             yield engine
         return
+    with ExitStack() as stack:
+        if not writes and not _writable(data):
+            data = stack.enter_context(_copied(data))
+        async with started(data) as redis, engine_at(redis.url) as engine:
+            await _identify(engine, data, writes)
+            yield engine
+
+
+@asynccontextmanager
+async def started(data: Path) -> AsyncIterator[EmbeddedRedis]:
+    """A Redis in `data`, ended again. VisitError, EmbeddedError: there is none, or it fails."""
     binary = find_server(data)
     if binary is None:
         raise VisitError(f"no redis-server was found that could read {data}.")
     redis = EmbeddedRedis(data, binary)
     try:
         await redis.start()
-        async with _engine_at(redis.url) as engine:
-            yield engine
+        yield redis
     finally:
         await redis.stop()
+
+
+async def _identify(engine: Engine, data: Path | None, writes: bool) -> None:
+    try:
+        await (claim if writes else confirm)(engine, data)
+    except EngineError as error:
+        raise VisitError(str(error)) from None
+
+
+def _writable(data: Path) -> bool:
+    """Whether its owner lets it be written; root may do so even where that is not meant."""
+    return bool(data.stat().st_mode & 0o222) and os.access(data, os.W_OK)
+
+
+@contextmanager
+def _copied(data: Path) -> Iterator[Path]:
+    """A private copy of what a server reads."""
+    with tempfile.TemporaryDirectory(prefix="billetter-") as directory:
+        copy = Path(directory)
+        try:
+            copy_data(data, copy)
+        except OSError as error:
+            told = f"{data} cannot be written, nor copied to {copy}: {error.strerror}"
+            raise VisitError(f"{told}; TMPDIR names another place.") from None
+        yield copy
 
 
 async def stoppable(work: Coroutine[Any, Any, Found]) -> Found:
@@ -58,9 +100,9 @@ async def stoppable(work: Coroutine[Any, Any, Found]) -> Found:
 async def _running(data: Path) -> str | None:
     """The address of the Redis that runs for `data`, None if none does. VisitError: no data."""
     try:
-        if not any((data / name).exists() for name in ("appendonlydir", "appendonly.aof")):
+        if not holds_data(data):
             raise VisitError(f"{data} (--data, BILLETTER_DATA) holds nothing that Billetter keeps.")
-        url = f"unix://{quote(str(socket_of(data)))}"
+        url = f"unix://{quote(os.fsencode(socket_of(data)))}"
         await inspect(url)
     except (OSError, WireError):
         return None
@@ -68,7 +110,8 @@ async def _running(data: Path) -> str | None:
 
 
 @asynccontextmanager
-async def _engine_at(url: str) -> AsyncIterator[Engine]:
+async def engine_at(url: str) -> AsyncIterator[Engine]:
+    """An engine on the Redis at `url`. VisitError: it cannot be used."""
     try:
         # What it throws away when its memory is full keeps servers from starting, not visitors.
         reason = objection(replace(await inspect(url), policy=None))

@@ -22,6 +22,7 @@ from billetter.server import Running
 from billetter.settings import Settings
 from billetter.testing import Binary as Program
 from billetter.testing import RedisServer
+from billetter.welcome import welcome as welcomed
 from billetter.wire.binaries import Binary
 from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.topology import Durability, ServerFacts
@@ -261,7 +262,7 @@ def told_of(durability: Durability, host: str = "127.0.0.1", address: str = "red
 
 
 def welcome_of(running: Running, **chosen: object) -> str:
-    return cli._welcome(Settings(**chosen), running)  # type: ignore[arg-type]
+    return welcomed(Settings(**chosen), running)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

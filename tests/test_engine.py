@@ -120,7 +120,7 @@ async def apart(any_url: str) -> AsyncIterator[Wire]:
     """A wire to a database in which nothing is."""
     wire = open_wire("fake://apart" if FAKE in any_url else f"{any_url}?db={DATABASE}")
     await wire.start()
-    await wire.call("DEL", keys.META)
+    await wire.call("HDEL", keys.META, "format", "partitions")
     await Engine(wire).reset.run(GUEST)
     yield wire
     await wire.close()

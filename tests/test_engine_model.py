@@ -500,7 +500,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.hand_on()
         self.sent.clear()
         self.events = list(self.model.shows)
-        left = {keys.META, keys.EVENTS_NEXT, keys.EVENTS_INDEX}
+        left = {keys.META, keys.EVENTS_NEXT, keys.EVENTS_INDEX, keys.USERS_NEXT}
+        left |= {keys.data(keys.partition_tag(each)) for each in range(keys.PARTITIONS)}
         for event in self.events:
             own = keys.of_event(event)
             left |= {own.event, own.taken, own.sold}

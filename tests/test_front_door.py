@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from billetter import cli
 from billetter.server import Running
 from billetter.settings import Settings, unknown_variables, variable
+from billetter.welcome import welcome as welcomed
 from billetter.wire.topology import ServerFacts
 from tests.api.people import SECRET
 from tests.processes import ROOT, Process, eventually, short_directory
@@ -33,7 +33,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def welcome(**chosen: object) -> str:
-    return cli._welcome(Settings.model_validate(chosen), Running("127.0.0.1", 8000, FACTS, None))
+    return welcomed(Settings.model_validate(chosen), Running("127.0.0.1", 8000, FACTS, None))
 
 
 # The welcome.

@@ -13,7 +13,7 @@ GUIDE = Path(__file__).parents[1].joinpath("billetter", "guide")
 def test_every_reason_not_to_be_ready_is_explained() -> None:
     text = GUIDE.joinpath("operating.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", text, re.MULTILINE)
-    assert sorted(told) == sorted({*REASONS.values(), "redis", "evicts"})
+    assert sorted(told) == sorted({*REASONS.values(), "redis", "evicts", "data"})
 
 
 def test_configuration_table_is_the_settings() -> None:

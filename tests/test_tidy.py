@@ -20,8 +20,16 @@ ROOT = Path(__file__).parents[1]
 FILE_LINES_MAX, FUNCTION_LINES_MAX, LUA_LINES_MAX = 300, 40, 150
 
 ROOTS = {"app", "server", "worker", "connection", "cli", "auditing", "__main__", "testing"}
-ROOTS |= {"users", "visiting", "listener", "logs", "worker_process"}
-ROOTS |= {"application", "flow", "request_head", "request_reader"}
+ROOTS |= {"users", "visiting", "listener", "logs", "welcome", "worker_process"}
+ROOTS |= {
+    "application",
+    "flow",
+    "identifying",
+    "request_head",
+    "request_reader",
+    "restoring",
+    "welcome",
+}
 """May import anything of ours; imported by one another only."""
 MAY_IMPORT = {
     "domain": {"domain"},
@@ -60,7 +68,7 @@ PYTHON_ALONE = {"WRONG_EVENT", "BAD_LAYOUT", "NO_ZONE", "WRONG_PASSWORD"}
 alone that they cannot be laid out, or that there is none; hashes are compared beside Redis."""
 TURNED = {"confirm_booking": {"NO_SEAT", "SEAT_TAKEN", "CAP_REACHED"}}
 """Outcomes of included snippets that a script makes into others: a refund is due."""
-WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"}
+WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "INCR", "PEXPIRE", "SET", "SETBIT"}
 WRITES |= {"SADD", "SREM", "XADD", "ZADD", "ZREM", "ZREMRANGEBYRANK"}
 READS = {"BITCOUNT", "BITPOS", "EXISTS", "GET", "GETBIT", "GETRANGE", "HGET", "HMGET", "TIME"}
 READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZRANGE"}

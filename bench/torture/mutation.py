@@ -34,7 +34,7 @@ _HELPERS: Final = (
 )
 """Snippets that write, called as statements."""
 _WRITES: Final = (
-    *("DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"),
+    *("DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "INCR", "PEXPIRE", "SET", "SETBIT"),
     *("SADD", "SREM", "XADD", "ZADD", "ZREM", "ZREMRANGEBYRANK"),
 )
 _STATEMENT = re.compile(

@@ -9,6 +9,7 @@ from billetter.engine.audit import Audit
 from billetter.engine.bookings import Bookings
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Keys
+from billetter.engine.identity import Identity
 from billetter.engine.limits import Limits
 from billetter.engine.lines import Lines
 from billetter.engine.maps import SeatMaps
@@ -42,8 +43,9 @@ class Engine:
 
     def __init__(self, wire: Wire, retention: Retention | None = None) -> None:
         kept = retention or Retention()
-        self.readiness = ReadinessCheck(wire)
         self.store = Store(wire)
+        self.readiness = ReadinessCheck(wire, self.store)
+        self.identity = Identity(self.store)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
         self.lines = Lines(self.store, self.events)
@@ -69,14 +71,24 @@ class Engine:
             kept.journal_max,
         )
 
-    async def prepare(self) -> None:
-        """Load the scripts and claim the format; EngineError when this Redis has another one."""
+    async def prepare(self, data_id: str | None = None) -> None:
+        """Load the scripts, and claim the format and the data, which must have the id `data_id`.
+
+        EngineError when this Redis has another format, or not that data.
+        """
+        self.store.prepared = True  # From the first try on: what is not there yet is not begun.
         await self.store.load()
         expected = {"format": FORMAT, "partitions": keys.PARTITIONS}
         for field, value in expected.items():
+            await self._check(field, value)
+        await self.identity.claim(data_id)  # Before anything is written.
+        for field, value in expected.items():
             await self.store.command("HSETNX", keys.META, field, value)
-            found = int(await self.store.command("HGET", keys.META, field, reads=True))
-            if found != value:
-                raise EngineError(
-                    f"this Redis was set up with {field} {found}, this Billetter needs {value}"
-                )
+            await self._check(field, value)
+
+    async def _check(self, field: str, value: int) -> None:
+        found = await self.store.command("HGET", keys.META, field, reads=True)
+        if found is not None and int(found) != value:
+            raise EngineError(
+                f"this Redis was set up with {field} {int(found)}, this Billetter needs {value}"
+            )

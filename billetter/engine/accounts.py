@@ -47,7 +47,7 @@ class Accounts:
         """
         if taken := await self._taken_before(email, username):
             return Answer(taken)
-        id_ = AccountId(int(await self._store.command("INCR", keys.USERS_NEXT)))
+        id_ = AccountId(await self._store.draw_id(keys.USERS_NEXT))
         answer = await self._store.run(
             "register_account",
             [keys.account(id_), keys.EMAILS, keys.USERNAMES, keys.USERS_JOURNAL],

@@ -7,46 +7,55 @@ every change is one script as well, so what is wrong at that moment is wrong.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from billetter.domain.booking import Status
 from billetter.domain.event import Event
-from billetter.domain.ids import BookingNumber, EventId, SeatIndex, booking_id, seat_id
+from billetter.domain.ids import (
+    BOOKINGS_MAX,
+    BookingNumber,
+    EventId,
+    SeatIndex,
+    booking_id,
+    seat_id,
+)
 from billetter.engine import keys
-from billetter.engine.allowances import Part, parts_of, share_faults
+from billetter.engine.allowances import share_faults
 from billetter.engine.events import Events
+from billetter.engine.first_look import FirstLook, FirstLooker, sort_key
 from billetter.engine.inspection import (
     Fault,
     SeatInspector,
-    SeenBooking,
-    Suspicion,
+    SeenEvent,
     booking_faults,
     see_booking,
     see_event,
     tally_faults,
 )
-from billetter.engine.journal import Inventory, Replay
-from billetter.engine.places import Live, line_fault, place_faults
+from billetter.engine.journal import Replay
+from billetter.engine.places import line_fault, place_faults
 from billetter.engine.scripts import Store
+from billetter.engine.unreadable import digits, noting
 
-BATCH = 500
 MENDS_MAX = 5
 SETTLE_S = 4.5
 """An index is written by the call after the one that made what it lists. Two calls take 4 s at
 most (`redis_deadline_ms`); what an index lacks for longer, nobody is about to write."""
 PAUSE_S_MAX = 0.5
 
-_BITS = [[bit for bit in range(8) if byte & 0x80 >> bit] for byte in range(256)]
 Suspect = TypeVar("Suspect")
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something that must never be. mended: it has been set right."""
+    """Something that must never be, or cannot be read. mended: it has been set right.
 
-    event: EventId
+    event: None where it is of no event, or nobody can say of which.
+    """
+
+    event: EventId | None
     what: str
     mended: bool = False
 
@@ -64,45 +73,6 @@ class Report:
     @property
     def clean(self) -> bool:
         return all(violation.mended for violation in self.violations)
-
-
-@dataclass(slots=True)
-class _FirstLook:
-    """Seats of one event from each place that says whose they are, read one after another."""
-
-    bookings: int = 0
-    odd: list[SeenBooking] = field(default_factory=list)
-    listed: dict[int, BookingNumber] = field(default_factory=dict)
-    confirmed: set[int] = field(default_factory=set)
-    paid: dict[BookingNumber, int] = field(default_factory=dict)
-    live: dict[BookingNumber, Live] = field(default_factory=dict)
-    parts: set[Part] = field(default_factory=set)
-    holders: dict[int, BookingNumber] = field(default_factory=dict)
-    taken: set[int] = field(default_factory=set)
-    sold: set[int] = field(default_factory=set)
-    suspects: set[Suspicion] = field(default_factory=set)
-
-    def add(self, booking: SeenBooking) -> None:
-        self.bookings += 1
-        self.parts.update(parts_of(booking))
-        for index in booking.seats:
-            if index in self.listed:
-                self.suspects |= {(index, booking.number), (index, self.listed[index])}
-            self.listed[index] = booking.number
-        if booking.status is Status.CONFIRMED:
-            self.confirmed.update(booking.seats)
-            self.paid[booking.number] = int(booking.amount or 0)
-        if booking.status in (Status.CONFIRMED, Status.WAITING):
-            self.live[booking.number] = (booking.user, booking.status)
-
-    def suspicious(self, told: Inventory) -> set[Suspicion]:
-        """Seats on which two places do not agree, each with the bookings that may hold it."""
-        odd = (self.taken ^ self.holders.keys()) | (self.sold ^ self.confirmed)
-        odd |= _differing(self.holders, self.listed)
-        if told.whole:
-            odd |= _differing(self.holders, told.holders) | (self.sold ^ told.sold)
-        holders = (self.holders, self.listed)
-        return self.suspects | {(index, each.get(index)) for index in odd for each in holders}
 
 
 class Audit:
@@ -128,6 +98,8 @@ class _Course:
         self._events = events
         self._keep_ms = keep_ms
         self._repair = repair
+        self._first = FirstLooker(store)
+        self._noted = set[tuple[EventId | None, str]]()
         self._unlisted: set[tuple[EventId, BookingNumber]] = set()
         self._report = Report()
 
@@ -136,59 +108,79 @@ class _Course:
         progress(0, len(found))
         for partition in range(keys.PARTITIONS):
             replay = Replay(self._store, keys.partition_tag(partition))
-            for event in found:
+            for event, largest in found.items():
                 if event % keys.PARTITIONS == partition:
-                    await self._look_at(event, replay)
+                    with self._noting(event, "the event"):
+                        await self._look_at(event, largest, replay)
                     progress(self._report.events, len(found))
+            await self._end(replay)
         for event, number in sorted(await _lasting(self._unlisted, self._is_unlisted)):
             await self._miss(event, number)
         return self._report
 
-    async def _find(self) -> list[EventId]:
-        """Every event there is, listed or not; what the list gets wrong is reported."""
-        ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
-        existing = {
-            event
-            async for batch in self._store.scan(keys.OURS)
-            for key in batch
-            if (event := keys.event_of(key)) is not None
-        }
-        wrong = existing ^ {EventId(int(each)) for each in ids}
+    async def _end(self, replay: Replay) -> None:
+        """Report what of a partition's journal could not be read, to its end."""
+        with self._noting(None, f"the journal {replay.key}"):
+            await replay.finish()
+        for entry in replay.unread:
+            self._note(
+                entry.event, [f"entry {entry.id} of {replay.key} cannot be read: {entry.why}"]
+            )
+
+    async def _find(self) -> dict[EventId, int]:
+        """Every event there is, listed or not, with the largest number of a booking of it.
+
+        What the list of events gets wrong is reported.
+        """
+        listed, found = set[EventId](), dict[EventId, int]()
+        with self._noting(None, "the list of events"):
+            for each in await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True):
+                with self._noting(None, "an entry of the list of events"):
+                    listed.add(EventId(int(each)))
+        numbers: dict[EventId, int] = {}
+        async for batch in self._store.scan(keys.OURS):
+            for key in batch:
+                with self._noting(None, f"the key {key!r}"):
+                    sort_key(key, found, numbers)
+        wrong = found.keys() ^ listed
         for event in sorted(await _lasting(wrong, self._is_misplaced)):
-            if event in existing:
+            if event in found:
                 fault = Fault("the event is not listed", ("ZADD", keys.EVENTS_INDEX, event, event))
             else:
                 fault = Fault("the event is gone, but listed", ("ZREM", keys.EVENTS_INDEX, event))
             await self._add(event, fault)
-        return sorted(existing)
+        return {event: numbers.get(event, 0) for event in sorted(found)}
 
     async def _is_misplaced(self, event: EventId) -> bool:
-        exists = await see_event(self._store, event) is not None
+        exists = await self._store.command("EXISTS", keys.of_event(event).event, reads=True)
         listed = await self._store.command("ZSCORE", keys.EVENTS_INDEX, event, reads=True)
-        return exists != (listed is not None)
+        return bool(exists) != (listed is not None)
 
-    async def _look_at(self, event_id: EventId, replay: Replay) -> None:
+    async def _look_at(self, event_id: EventId, largest: int, replay: Replay) -> None:
         self._report.events += 1
         self._events.forget(event_id)
-        event, seen = await self._events.get(event_id), await see_event(self._store, event_id)
-        if event is None or seen is None:
-            return  # Removed since it was found.
+        event = None
+        with self._noting(event_id, "the event"):
+            event = await self._events.get(event_id)
+        seen = await self._see(event_id)
+        if seen is None:
+            return
         await replay.advance(seen.entry)
         known, gaps = set(replay.of(event_id).paid), replay.gaps
-        first = await self._first_look(event_id, seen.bookings)
-        wrong = await self._second_look(event, first, replay)
-        wrong += await share_faults(self._store, event, first.parts)
-        wrong += await place_faults(self._store, event_id, first.live)
-        seen = await see_event(self._store, event_id)
+        last = await self._last(event_id, seen, largest)
+        first = await self._first.look(event_id, last)
+        self._unlisted |= {(event_id, number) for number in first.unlisted}
+        wrong = [*first.wrong, *await self._second_look(event_id, event, first, replay)]
+        seen = await self._see(event_id)
         if seen is None:
             return  # What is left of its bookings waits to be discarded.
         await replay.advance(seen.entry)
         told = replay.of(event_id)
         if replay.gaps == gaps:
             wrong += tally_faults(seen, first.paid, known, told)
-        self._report.violations += [Violation(event_id, what) for what in wrong]
-        if fault := await line_fault(self._store, event):
-            await self._add(event_id, fault)
+        self._note(event_id, wrong)
+        if event is not None:
+            await self._look_at_line(event)
         for booking in first.odd:
             await self._judge(event_id, booking.number)
         self._report.bookings += first.bookings
@@ -196,38 +188,45 @@ class _Course:
         if not told.whole:
             self._report.unreplayed.append(event_id)
 
-    async def _first_look(self, event: EventId, last: int) -> _FirstLook:
-        own = keys.of_event(event)
-        first = _FirstLook()
-        async for booking in self._bookings(event, last):
-            first.add(booking)
-            if any(booking_faults(event, booking, 0)):
-                first.odd.append(booking)
-        first.taken = _bits(await self._store.command("GET", own.taken, reads=True))
-        first.sold = _bits(await self._store.command("GET", own.sold, reads=True))
-        async for batch in self._store.scan_hash(own.holders):
-            for index, holder in batch:
-                first.holders[int(index)] = BookingNumber(int(holder))
-        return first
+    async def _see(self, event: EventId) -> SeenEvent | None:
+        """The event's sums; None where it was removed since it was found, or cannot be read."""
+        seen, unread = None, list[str]()
+        with noting(unread.append):
+            seen = await see_event(self._store, event)
+        if seen is None and not unread:
+            key = keys.of_event(event).event
+            if await self._store.command("EXISTS", key, reads=True):
+                unread.append("cannot be read: it has no version")
+        self._note(event, [f"the event {why}" for why in unread])
+        return seen
 
-    async def _bookings(self, event: EventId, last: int) -> AsyncIterator[SeenBooking]:
-        """Every booking of the event, by counting through their numbers."""
-        for start in range(1, last + 1, BATCH):
-            numbers = map(BookingNumber, range(start, min(start + BATCH, last + 1)))
-            looks = await asyncio.gather(*(see_booking(self._store, event, n) for n in numbers))
-            seen = [booking for booking in looks if booking is not None]
-            unlisted = await asyncio.gather(*(self._lacks(event, booking) for booking in seen))
-            for booking, missing in zip(seen, unlisted, strict=True):
-                if missing:
-                    self._unlisted.add((event, booking.number))
-                yield booking
+    async def _last(self, event: EventId, seen: SeenEvent, largest: int) -> int:
+        """The largest number that a booking of it has, by its own word or by what there is."""
+        drawn = int(seen.bookings) if digits(seen.bookings) else 0
+        if drawn < largest:
+            told = f"{seen.bookings} is the last number drawn"
+            self._note(event, [f"booking {booking_id(event, BookingNumber(largest))}: {told}"])
+        return min(max(drawn, largest), BOOKINGS_MAX)
 
-    async def _second_look(self, event: Event, first: _FirstLook, replay: Replay) -> list[str]:
-        suspicions = first.suspicious(replay.of(event.id))
-        found = await SeatInspector(self._store, replay).faults(event.id, suspicions)
-        wrong = [f"seat {seat_id(event.id, SeatIndex(it))} {what}" for it, what in sorted(found)]
+    async def _second_look(
+        self, id_: EventId, event: Event | None, first: FirstLook, replay: Replay
+    ) -> list[str]:
+        suspicions = first.suspicious(replay.of(id_))
+        found = await SeatInspector(self._store, replay).faults(id_, suspicions)
+        wrong = [f"seat {seat_id(id_, SeatIndex(it))} {what}" for it, what in sorted(found)]
+        with noting(lambda why: wrong.append(f"its list of places {why}")):
+            wrong += await place_faults(self._store, id_, first.live)
+        if event is None:
+            return wrong  # Its layout and its caps are not known.
+        with noting(lambda why: wrong.append(f"its list of shares {why}")):
+            wrong += await share_faults(self._store, event, first.parts)
         strays = (index for index in first.taken if event.layout.zone_of(index) is None)
         return wrong + [f"index {index} is taken, and is no seat" for index in strays]
+
+    async def _look_at_line(self, event: Event) -> None:
+        with self._noting(event.id, "its line"):
+            if fault := await line_fault(self._store, event):
+                await self._add(event.id, fault)
 
     async def _judge(self, event: EventId, number: BookingNumber) -> None:
         """Report what is wrong with a booking; if it is to be mended, until nothing is."""
@@ -247,19 +246,14 @@ class _Course:
 
     async def _is_unlisted(self, suspect: tuple[EventId, BookingNumber]) -> bool:
         booking = await see_booking(self._store, *suspect)
-        return booking is not None and await self._lacks(suspect[0], booking)
+        return booking is not None and await self._first.lacks(suspect[0], booking)
 
     async def _miss(self, event: EventId, number: BookingNumber) -> None:
         booking = await see_booking(self._store, event, number)
         if booking is not None:
             id_, index = booking_id(event, number), keys.user_bookings(booking.user)
-            what = f"booking {id_} is not in its user's list"
-            await self._add(event, Fault(what, ("ZADD", index, booking.created, id_)))
-
-    async def _lacks(self, event: EventId, booking: SeenBooking) -> bool:
-        """Whether the list of its user lacks a booking."""
-        index, id_ = keys.user_bookings(booking.user), booking_id(event, booking.number)
-        return await self._store.command("ZSCORE", index, id_, reads=True) is None
+            mend = ("ZADD", index, booking.created, id_) if digits(booking.created) else None
+            await self._add(event, Fault(f"booking {id_} is not in its user's list", mend))
 
     async def _add(self, event: EventId, fault: Fault) -> None:
         mended = self._repair and fault.mend is not None
@@ -267,22 +261,33 @@ class _Course:
             await self._store.command(*fault.mend)
         self._report.violations.append(Violation(event, fault.what, mended))
 
+    def _noting(self, event: EventId | None, what: str) -> AbstractContextManager[None]:
+        """Report what cannot be read, and go on behind it."""
+        return noting(lambda why: self._note(event, [f"{what} {why}"]))
+
+    def _note(self, event: EventId | None, wrong: Iterable[str]) -> None:
+        """Report what nothing is to be done about, each once."""
+        for what in dict.fromkeys(wrong):
+            if (event, what) not in self._noted:
+                self._noted.add((event, what))
+                self._report.violations.append(Violation(event, what))
+
 
 async def _lasting(
     suspects: Iterable[Suspect], still: Callable[[Suspect], Awaitable[bool]]
 ) -> list[Suspect]:
-    """Those suspects that stay so for longer than it takes to write an index."""
+    """Those suspects that stay so for longer than it takes to write an index.
+
+    One that cannot be read any more is none: what it is now is reported elsewhere.
+    """
     left, pause_s, give_up = list(suspects), 0.02, time.monotonic() + SETTLE_S
     while left and time.monotonic() < give_up:
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, PAUSE_S_MAX)
-        left = [each for each in left if await still(each)]
+        lasting = []
+        for each in left:
+            with noting(lambda why: None):
+                if await still(each):
+                    lasting.append(each)
+        left = lasting
     return left
-
-
-def _differing(one: dict[int, BookingNumber], other: dict[int, BookingNumber]) -> set[int]:
-    return {index for index, _ in one.items() ^ other.items()}
-
-
-def _bits(bitmap: bytes | None) -> set[int]:
-    return {8 * place + bit for place, byte in enumerate(bitmap or b"") for bit in _BITS[byte]}

@@ -63,7 +63,7 @@ class Events:
         """Make an event on sale. The same Idempotency-Key makes it once."""
         if idempotency and idempotency.id:
             return await self.create_as(EventId(int(idempotency.id)), plan, user)
-        event = EventId(await self._store.command("INCR", keys.EVENTS_NEXT))
+        event = EventId(await self._store.draw_id(keys.EVENTS_NEXT))
         if idempotency:
             event = EventId(await self._keys.bind_id(idempotency, event))
         return await self.create_as(event, plan, user)

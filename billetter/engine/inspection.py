@@ -10,6 +10,7 @@ from billetter.domain.outcome import Outcome
 from billetter.engine import keys
 from billetter.engine.journal import Inventory, Replay, place
 from billetter.engine.scripts import Store
+from billetter.engine.unreadable import digits, noting
 
 UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
@@ -113,7 +114,7 @@ def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterato
             due = f"due {seen.deadline}" if seen.deadline else "not due at all"
             yield Fault(
                 f"{name}: its hold ends {seen.expires}, and it is {due}",
-                ("ZADD", own.deadlines, seen.expires, member),
+                ("ZADD", own.deadlines, seen.expires, member) if digits(seen.expires) else None,
             )
     elif seen.deadline:
         yield Fault(f"{name} is {seen.status}, and due", ("ZREM", own.deadlines, member))
@@ -129,11 +130,11 @@ def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class SeenEvent:
-    """The sums of an event, and the last entry of its journal at that moment."""
+    """The sums of an event as it says them, and the last entry of its journal at that moment."""
 
-    revenue: int
-    confirmed: int
-    bookings: int
+    revenue: str
+    confirmed: str
+    bookings: str
     entry: str
 
 
@@ -143,7 +144,7 @@ async def see_event(store: Store, event: EventId) -> SeenEvent | None:
     if answer.outcome is Outcome.NO_EVENT:
         return None
     revenue, confirmed, bookings, entry = answer.fields
-    return SeenEvent(int(revenue or 0), int(confirmed or 0), int(bookings or 0), entry or "0-0")
+    return SeenEvent(revenue or "0", confirmed or "0", bookings or "0", entry or "0-0")
 
 
 def tally_faults(
@@ -156,11 +157,12 @@ def tally_faults(
     """
     since = {number: told.paid[number] for number in told.paid.keys() - known}
     counted = {number: cost for number, cost in (paid | since).items() if number not in told.undone}
-    sums = (sum(counted.values()), len(counted))
-    if sums == (seen.revenue, seen.confirmed):
+    sums = f"({sum(counted.values())}, {len(counted)})"
+    kept = f"({seen.revenue}, {seen.confirmed})"
+    if sums == kept:
         return []
-    kept = f"the event says {(seen.revenue, seen.confirmed)}"
-    return [f"revenue and number of its confirmed bookings are {sums}, {kept}"]
+    both = f"{sums}, the event says {kept}"
+    return [f"revenue and number of its confirmed bookings are {both}"]
 
 
 class SeatInspector:
@@ -177,7 +179,7 @@ class SeatInspector:
         for _ in range(HOLDER_LOOKS_MAX):
             passed_on = []
             for start in range(0, len(left), BATCH):
-                for seen in await self._see(event, left[start : start + BATCH]):
+                for seen in await self._see(event, left[start : start + BATCH], found):
                     await self._replay.advance(seen.entry)
                     if seen.holder not in (None, seen.number) and not seen.lists:
                         passed_on.append((seen.index, seen.holder))
@@ -188,12 +190,22 @@ class SeatInspector:
         return found  # A seat still left changes hands faster than one can look: it is in use.
 
     async def _see(
-        self, event: EventId, batch: Sequence[tuple[int, BookingNumber]]
+        self,
+        event: EventId,
+        batch: Sequence[tuple[int, BookingNumber]],
+        found: set[tuple[int, str]],
     ) -> list[SeenSeat]:
         """Look at seats, each at one moment; in the order of these moments."""
-        looks = (self._see_one(event, index, number) for index, number in batch)
-        seen = sorted(await asyncio.gather(*looks), key=lambda it: place(it.entry))
-        await self._replay.read(seen[-1].entry)
+        seen: list[SeenSeat] = []
+
+        async def look(index: int, number: BookingNumber) -> None:
+            with noting(lambda why: found.add((index, why))):
+                seen.append(await self._see_one(event, index, number))
+
+        await asyncio.gather(*(look(*each) for each in batch))
+        seen.sort(key=lambda it: place(it.entry))
+        if seen:
+            await self._replay.read(seen[-1].entry)
         return seen
 
     async def _see_one(self, event: EventId, index: int, number: BookingNumber) -> SeenSeat:
@@ -211,7 +223,7 @@ class SeatInspector:
             sold == "1",
             BookingNumber(int(holder)) if holder else None,
             status,
-            index in indexes(seats),
+            str(index) in (seat.partition(":")[0] for seat in seats.split(",")),
             entry or "0-0",
         )
 

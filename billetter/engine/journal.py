@@ -1,7 +1,9 @@
 """Reads the log of all that happened."""
 
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from billetter.domain.ids import BookingNumber, EventId
 from billetter.engine import keys
@@ -10,16 +12,15 @@ from billetter.engine.scripts import Store
 BATCH = 1_000
 
 _START = "0-0"
-_TAKING = frozenset({"opened", "claimed", "confirmed"})
-_FREEING = frozenset({"released", "cancelled", "expired", "discarded"})
-_UNDOING = frozenset({"cancelled", "discarded"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry. seats: indexes. lua/README.md says what `what` can be.
 
-    Entries of the event itself have no booking; their seats are those that are gone.
+    Entries of the event itself have no booking; those of accounts have no event, which is 0 then.
+    gone: first and last index of the seats that an event no longer has.
+    amount: minor units, where the note is one.
     """
 
     id: str
@@ -28,16 +29,27 @@ class Entry:
     booking: BookingNumber | None
     user: str
     seats: tuple[int, ...]
+    gone: tuple[tuple[int, int], ...]
     note: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An entry that no reader understands. event: None where not even that can be read."""
+
+    id: str
+    event: EventId | None
+    why: str
 
 
 @dataclass(slots=True)
 class Inventory:
     """Whose the seats of one event are, as its journal tells.
 
-    whole: the journal still has the event's creation, so it tells everything.
-    paid: what its confirmed bookings cost. undone: bookings that were cancelled, or discarded by a
-    reset: what they cost counts no more.
+    whole: the journal still has the event's creation, and all of it was understood, so it tells
+    everything. paid: what its confirmed bookings cost. undone: bookings that were cancelled, or
+    discarded by a reset: what they cost counts no more.
     """
 
     whole: bool = False
@@ -47,40 +59,109 @@ class Inventory:
     undone: set[BookingNumber] = field(default_factory=set)
 
     def apply(self, entry: Entry) -> None:
-        if entry.what == "created":
-            self.whole = True
-        elif entry.what == "removed":
-            self.holders.clear()
-            self.sold.clear()
-        elif entry.booking is None:
-            return
-        elif entry.what in _TAKING:
-            self.holders |= dict.fromkeys(entry.seats, entry.booking)
-            if entry.what == "confirmed":
-                self.sold.update(entry.seats)
-                self.paid[entry.booking] = int(entry.note)
-        elif entry.what in _FREEING:
-            for seat in entry.seats:
-                self.holders.pop(seat, None)
-            self.sold.difference_update(entry.seats)
-            if entry.what in _UNDOING:
-                self.paid.pop(entry.booking, None)
-                self.undone.add(entry.booking)
+        KINDS[entry.what].apply(self, entry)
+
+
+def _nothing(told: Inventory, entry: Entry) -> None: ...
+
+
+def _begin(told: Inventory, entry: Entry) -> None:
+    told.whole = True
+
+
+def _clear(told: Inventory, entry: Entry) -> None:
+    told.holders.clear()
+    told.sold.clear()
+
+
+def _take(told: Inventory, entry: Entry) -> None:
+    if entry.booking is not None:
+        told.holders |= dict.fromkeys(entry.seats, entry.booking)
+
+
+def _sell(told: Inventory, entry: Entry) -> None:
+    _take(told, entry)
+    if entry.booking is not None:
+        told.sold.update(entry.seats)
+        told.paid[entry.booking] = entry.amount
+
+
+def _free(told: Inventory, entry: Entry) -> None:
+    for seat in entry.seats:
+        told.holders.pop(seat, None)
+    told.sold.difference_update(entry.seats)
+
+
+def _undo(told: Inventory, entry: Entry) -> None:
+    _free(told, entry)
+    if entry.booking is not None:
+        told.paid.pop(entry.booking, None)
+        told.undone.add(entry.booking)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How entries of one kind are read. Whatever a reader refuses, the audit reports.
+
+    apply: what they say of an inventory. seats: they list seats, as index or index:price.
+    gone: their seats are ranges, first-last. paid: their note is an amount.
+    """
+
+    apply: Callable[[Inventory, Entry], None] = _nothing
+    seats: bool = False
+    gone: bool = False
+    paid: bool = False
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    # Of an event.
+    "created": Kind(_begin),
+    "amended": Kind(gone=True),
+    "cancelling": Kind(),
+    "called_off": Kind(),
+    "restored": Kind(),
+    "removed": Kind(_clear),
+    # Of a booking.
+    "opened": Kind(_take, seats=True),
+    "claimed": Kind(_take, seats=True),
+    "released": Kind(_free, seats=True),
+    "payment_begun": Kind(seats=True),
+    "payment_note": Kind(),
+    "waiting": Kind(),
+    "confirmed": Kind(_sell, seats=True, paid=True),
+    "refund_due": Kind(),
+    "cancelled": Kind(_undo, seats=True),
+    "expired": Kind(_free, seats=True),
+    "forgotten": Kind(),
+    "discarded": Kind(_undo, seats=True),
+    # Of an account.
+    "registered": Kind(),
+    "role_changed": Kind(),
+    "password_changed": Kind(),
+    "rehashed": Kind(),
+    "token_added": Kind(),
+    "tokens_revoked": Kind(),
+    "erased": Kind(),
+}
+"""Every word that a script of any version wrote as `what`; lua/README.md says what each means."""
 
 
 class Replay:
     """The inventories of one partition's events, by replaying its journal as far as asked.
 
     gaps: how often the journal was trimmed faster than it was read. Nothing is whole after that.
+    unread: entries that could not be read. The events they tell of are not whole any more.
     """
 
     def __init__(self, store: Store, tag: str) -> None:
         self._store = store
-        self._key = keys.journal(tag)
+        self.key = keys.journal(tag)
         self._inventories: dict[EventId, Inventory] = {}
-        self._ahead: deque[Entry] = deque()
+        self._ahead: deque[Entry | Unread] = deque()
+        self._blind = set[EventId]()
         self._last = _START
         self.gaps = 0
+        self.unread: list[Unread] = []
 
     def of(self, event: EventId) -> Inventory:
         return self._inventories.setdefault(event, Inventory())
@@ -89,8 +170,13 @@ class Replay:
         """Apply what was written after the last entry applied, up to the entry `until`."""
         await self.read(until)
         while self._ahead and place(self._ahead[0].id) <= place(until):
-            entry = self._ahead.popleft()
-            self.of(entry.event).apply(entry)
+            self._apply(self._ahead.popleft())
+
+    async def finish(self) -> None:
+        """Read to the end, which nobody may have asked for: an odd entry there is one, too."""
+        last = await self._store.command("XREVRANGE", self.key, "+", "-", "COUNT", 1, reads=True)
+        if last:
+            await self.advance(last[0][0].decode())
 
     async def read(self, until: str) -> None:
         """Read as far as the entry `until`, so that advancing up to there asks no server."""
@@ -99,18 +185,29 @@ class Replay:
             self._ahead += batch
             self._last = batch[-1].id if len(batch) == BATCH else until
 
-    async def _next(self, until: str) -> list[Entry]:
+    def _apply(self, entry: Entry | Unread) -> None:
+        if isinstance(entry, Entry):
+            told = self.of(entry.event)
+            told.apply(entry)
+            told.whole &= entry.event not in self._blind
+            return
+        self.unread.append(entry)
+        if entry.event is not None:
+            self._blind.add(entry.event)
+            self.of(entry.event).whole = False
+
+    async def _next(self, until: str) -> list[Entry | Unread]:
         batch = await self._store.command(
-            "XRANGE", self._key, f"({self._last}", until, "COUNT", BATCH, reads=True
+            "XRANGE", self.key, f"({self._last}", until, "COUNT", BATCH, reads=True
         )
-        oldest = await self._store.command("XRANGE", self._key, "-", "+", "COUNT", 1, reads=True)
+        oldest = await self._store.command("XRANGE", self.key, "-", "+", "COUNT", 1, reads=True)
         trimmed = not oldest or place(oldest[0][0].decode()) > place(self._last)
         if trimmed and self._last != _START:
             self.gaps += 1
             self._ahead.clear()
             for inventory in self._inventories.values():
                 inventory.whole = False
-        return [_entry(id_.decode(), fields) for id_, fields in batch]
+        return [read_entry(id_.decode(), fields) for id_, fields in batch]
 
 
 def place(id_: str) -> tuple[int, int]:
@@ -119,15 +216,51 @@ def place(id_: str) -> tuple[int, int]:
     return int(ms), int(number)
 
 
-def _entry(id_: str, fields: list[bytes]) -> Entry:
+def read_entry(id_: str, fields: Sequence[bytes]) -> Entry | Unread:
+    """One entry, from its fields as Redis gives them."""
     told = dict(zip(fields[::2], fields[1::2], strict=True))
-    booking, seats = told[b"booking"], told[b"seats"]
+    event = None
+    try:
+        event = EventId(_number(told[b"event"]) if told[b"event"] else 0)
+        return _entry(id_, event, told)
+    except KeyError as error:
+        return Unread(id_, event, f"it has no {error.args[0].decode(errors='replace')}")
+    except ValueError as error:
+        return Unread(id_, event, str(error))
+
+
+def _entry(id_: str, event: EventId, told: Mapping[bytes, bytes]) -> Entry:
+    what = told[b"what"].decode()
+    kind = KINDS.get(what)
+    if kind is None:
+        raise ValueError(f"nobody knows what {what!r} means")
+    booking, seats, note = told[b"booking"], told[b"seats"], told[b"note"].decode()
+    if (kind.seats or kind.paid) and not (event and booking):
+        raise ValueError(f"{what!r} names no booking of an event")
     return Entry(
         id_,
-        told[b"what"].decode(),
-        EventId(int(told[b"event"])),
-        BookingNumber(int(booking)) if booking else None,
+        what,
+        event,
+        BookingNumber(_number(booking)) if booking else None,
         told[b"user"].decode(),
-        tuple(int(seat.partition(b":")[0]) for seat in seats.split(b",") if seat),
-        told[b"note"].decode(),
+        tuple(_number(each.partition(b":")[0]) for each in _listed(seats)) if kind.seats else (),
+        tuple(map(_range, _listed(seats))) if kind.gone else (),
+        note,
+        _number(note.encode()) if kind.paid else 0,
     )
+
+
+def _listed(seats: bytes) -> list[bytes]:
+    return seats.split(b",") if seats else []
+
+
+def _range(text: bytes) -> tuple[int, int]:
+    first, _, last = text.partition(b"-")
+    return _number(first), _number(last)
+
+
+def _number(text: bytes) -> int:
+    """As scripts write it: digits, and no more of them than any number of ours has."""
+    if not (text.isdigit() and len(text) <= 19):
+        raise ValueError(f"{text.decode(errors='backslashreplace')[:40]!r} is no number")
+    return int(text)

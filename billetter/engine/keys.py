@@ -48,6 +48,11 @@ def promote(tag: str) -> str:
     return f"{tag}:promote"
 
 
+def data(tag: str) -> str:
+    """The id of the data that the partition belongs to."""
+    return f"{tag}:data"
+
+
 def lease(index: str) -> str:
     """Held by the sweeper that empties this index."""
     return f"{index}:sweeping"

@@ -11,6 +11,7 @@ from billetter.engine import keys
 from billetter.engine.inspection import Fault
 from billetter.engine.lines import tickets
 from billetter.engine.scripts import Store
+from billetter.engine.unreadable import noting
 
 BATCH = 200
 
@@ -33,21 +34,33 @@ async def place_faults(
     They are read one after another, so where they differ one script looks at each again.
     """
     own = keys.of_event(event)
-    line = {int(it) for it in await store.command("ZRANGE", own.waiting, 0, -1, reads=True)}
+    wrong: list[str] = []
+    line = set[int]()
+    for it in await store.command("ZRANGE", own.waiting, 0, -1, reads=True):
+        with noting(lambda why: wrong.append(f"its line has an entry that {why}")):
+            line.add(int(it))
     waiting = {number for number, (_, status) in live.items() if status is Status.WAITING}
     suspects = {(live[number][0], number) for number in waiting - line}
     suspects |= {(UserId(""), BookingNumber(number)) for number in line - waiting}
     placed = set[BookingNumber]()
     async for batch in store.scan_hash(own.patrons):
         for user, place in batch:
-            number, _, became = place.decode().partition(":")
-            told = (UserId(user.decode()), BookingNumber(int(number)))
-            placed.add(told[1])
-            right = None if became == "past" else (told[0], _BECAME[became])
-            if live.get(told[1]) != right:
-                suspects.add(told)
+            with noting(lambda why: wrong.append(f"a user's place in it {why}")):
+                told, right = _placed(user.decode(), place.decode())
+                placed.add(told[1])
+                if live.get(told[1]) != right:
+                    suspects.add(told)
     suspects |= {(live[number][0], number) for number in waiting - placed}
-    return await _second_look(store, event, sorted(suspects))
+    return wrong + await _second_look(store, event, sorted(suspects))
+
+
+def _placed(user: str, place: str) -> tuple[Place, Live | None]:
+    """Who has a place by which booking, and what that booking must be. ValueError: unreadable."""
+    number, _, became = place.partition(":")
+    if became not in _BECAME:
+        raise ValueError(f"{user} has {place!r}")
+    told = (UserId(user), BookingNumber(int(number)))
+    return told, None if became == "past" else (told[0], _BECAME[became])
 
 
 async def line_fault(store: Store, event: Event) -> Fault | None:
@@ -82,8 +95,11 @@ async def _second_look(store: Store, event: EventId, suspects: Sequence[Place]) 
 async def _faults(store: Store, event: EventId, user: UserId, number: BookingNumber) -> list[str]:
     own = keys.of_event(event)
     declared = [own.booking(number), own.patrons, own.waiting]
-    answer = await store.run("inspect_place", declared, user, number)
-    return list(_wrong(event, user, number, *answer.fields))
+    wrong: list[str] = []
+    with noting(lambda why: wrong.append(f"the place of {user or f'booking {number}'} {why}")):
+        answer = await store.run("inspect_place", declared, user, number)
+        wrong += _wrong(event, user, number, *answer.fields)
+    return wrong
 
 
 def _wrong(
@@ -92,7 +108,7 @@ def _wrong(
     status, score = rest
     name = f"booking {booking_id(event, number)}"
     of, _, became = place.partition(":")
-    if of == str(number) and (status != _BECAME[became] or owner != (user or owner)):
+    if of == str(number) and (status != _BECAME.get(became) or owner != (user or owner)):
         yield f"{user} has the place {place}, and {name} of {owner} is {status or 'gone'}"
     if status == Status.WAITING and place != f"{number}:waiting":
         yield f"{name} waits, and its user has the place {place or 'of nobody'}"

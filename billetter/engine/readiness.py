@@ -7,12 +7,14 @@ from typing import Final
 
 from billetter.domain.outcome import NotReady
 from billetter.engine import keys
+from billetter.engine.scripts import Store
 from billetter.engine.share import Shared
 from billetter.wire import topology
 from billetter.wire.errors import NotRun, WireError
 from billetter.wire.topology import ServerFacts, Wire
 
 PROBE_TTL_MS: Final = 1_000
+"""How long what was written may stay if nobody gets to remove it."""
 WATCH_S: Final = 5.0
 """Between two looks of a process that tells its log."""
 REASONS: Final = {
@@ -41,8 +43,9 @@ class ReadinessCheck:
     Looks that are asked for at the same time are one.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, store: Store) -> None:
         self._wire = wire
+        self._store = store
         self._shared = Shared[None, Readiness](self._look)
         self._told: str | None = None
 
@@ -70,9 +73,12 @@ class ReadinessCheck:
             logger.warning("Redis is not ready, changes are answered by 503; %s", wrong)
 
     async def _look(self, _: None) -> Readiness:
+        if self._store.refusal:
+            raise NotReady("data", self._store.refusal)
         try:
             server = await topology.facts(self._wire)
             await self._wire.call("SET", keys.PROBE, 1, "PX", PROBE_TTL_MS)
+            await self._wire.call("DEL", keys.PROBE)
         except NotRun as error:
             raise NotReady(REASONS.get(error.code, "redis"), str(error)) from error
         except WireError as error:

@@ -116,10 +116,14 @@ class Store:
     """Runs scripts and plain commands on a wire.
 
     Every method raises Unavailable (it surely did not happen) or OutcomeUnknown (it may have).
+    refusal: why nothing is run now, but for `direct`; None where it is.
+    prepared: the counters of ids were made, so that one that is missing is never begun again.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self.refusal: str | None = None
+        self.prepared = False
         self._scripts = {name: Script(name) for name in names()}
 
     async def load(self) -> None:
@@ -153,6 +157,8 @@ class Store:
 
     async def run_raw(self, name: str, keys: Sequence[str], *args: Argument) -> list[Any]:
         """The same, with the reply as it comes: bytes and integers."""
+        if self.refusal:
+            raise Unavailable(self.refusal)
         script = self._scripts[name]
         try:
             reply = await self._wire.call("EVALSHA", script.sha, len(keys), *keys, *args)
@@ -166,16 +172,34 @@ class Store:
 
     async def command(self, *args: Argument, reads: bool = False) -> Any:
         """A plain command on keys that no script guards: indexes, counters, scans."""
+        if self.refusal:
+            raise Unavailable(self.refusal)
         try:
             return await self._wire.call(*args)
         except WireError as error:
             raise _translated(error, reads) from error
+
+    async def direct(self, *args: Argument, reads: bool = False) -> Any:
+        """The same, for what finds out whether anything may be run at all."""
+        try:
+            return await self._wire.call(*args)
+        except WireError as error:
+            raise _translated(error, reads) from error
+
+    async def draw_id(self, counter: str) -> int:
+        """The next id that a counter gives. Unavailable: it is gone, with all the rest of it."""
+        drawn = await self.run("draw_id", [counter], int(not self.prepared))
+        if drawn.outcome is Outcome.NO_COUNTER:
+            raise Unavailable(f"{counter} is gone from this Redis: it was emptied, or is not ready")
+        return int(drawn.fields[0])
 
     def begin(self, *args: Argument) -> Awaitable[Reply]:
         """Send a command ahead of what is sent next. Nobody has to wait for its end.
 
         Raises Unavailable at once; what goes wrong later is for `ensure` to see.
         """
+        if self.refusal:
+            raise Unavailable(self.refusal)
         try:
             return self._wire.call(*args)
         except WireError as error:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from billetter.wire import files
 from billetter.wire.binaries import Binary, EmbeddedError
 
 LOG: Final = "redis.log"
@@ -36,6 +37,9 @@ ROOM_BYTES_MIN: Final = 1_000_000
 """Free bytes under which a disk is said to be full."""
 STOP_S_MAX: Final = 10.0
 """Seconds after which a server that ignores SIGTERM is killed; its disk has all it answered."""
+ADVICE: Final = "check-aof"
+"""What the server's own advice names: a tool that cuts the file."""
+DAMAGED: Final = "The file is left as it is: keep a copy, and restore a backup (billetter restore)."
 OPTIONS: Final = (
     "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync always"
     " --no-appendfsync-on-rewrite no --aof-load-truncated yes --maxmemory-policy noeviction"
@@ -80,6 +84,8 @@ class EmbeddedRedis:
         except OSError as error:
             reason = f"the data directory {self.data} cannot be used: {error.strerror}."
             raise EmbeddedError(reason) from None
+        if alone:
+            files.begin(self.data)
         await (self._launch() if alone else self._adopt())
         self._keeper = asyncio.create_task(self._keep())
 
@@ -121,6 +127,7 @@ class EmbeddedRedis:
     async def _launch(self) -> None:
         """Start a server and wait until it answers. Raises EmbeddedError if it ends instead."""
         self._process = self.adopted = None
+        files.check(self.data)  # They may have been taken away since.
         try:
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command(),
@@ -235,12 +242,16 @@ async def _answering(path: Path) -> int | None:
 
 
 def _last_words(log_file: Path) -> str:
-    """Why the server gave up: the last warning in its log, else the last line."""
+    """Why the server gave up: the last warning in its log, else the last line.
+
+    Without its advice: to cut a file until it can be read destroys what was sold.
+    """
     with log_file.open("rb") as file:  # By its name, as others may have rotated it.
         file.seek(-min(8192, file.seek(0, os.SEEK_END)), os.SEEK_END)
         lines = file.read().decode(errors="replace").splitlines()
     warnings = [words for line in lines if (words := line.partition(" # ")[2])]
-    return (warnings or lines or ["it said nothing"])[-1]
+    words = (warnings or lines or ["it said nothing"])[-1]
+    return words if ADVICE not in words else f"{words.partition(': ')[0]}. {DAMAGED}"
 
 
 def _full(data: Path) -> str:
@@ -266,8 +277,12 @@ def _socket_path(data: Path, *, fresh: bool) -> Path:
     if fresh:
         temporary = tempfile.gettempdir()
         brief = len(os.fsencode(temporary)) <= SOCKET_BYTES_MAX // 2
-        record.write_text(tempfile.mkdtemp(prefix="billetter-", dir=temporary if brief else "/tmp"))
-    return Path(record.read_text()) / near.name
+        made = tempfile.mkdtemp(prefix="billetter-", dir=temporary if brief else "/tmp")
+        record.write_bytes(os.fsencode(f"{made}\n{data}"))
+    place, _, of = os.fsdecode(record.read_bytes()).partition("\n")
+    if of not in ("", str(data)):
+        raise FileNotFoundError(f"{record} is a copy")  # It names the socket of the original.
+    return Path(place) / near.name
 
 
 def _lock(descriptor: int) -> bool:

@@ -206,7 +206,7 @@ async def test_refused_events_leave_nothing_behind(alone: Api) -> None:
         await alone.create(**inventory)
 
     assert granted(await alone.get("/api/events")) == []
-    assert await alone.redis("EXISTS", "{events}:next") == 0
+    assert await alone.redis("GET", "{events}:next") == b"0"
 
 
 async def test_the_largest_event(api: Api) -> None:

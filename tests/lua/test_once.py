@@ -171,6 +171,21 @@ async def return_token(stage: Stage) -> Reply:
     return await stage.run("return_token", [keys.limit(f"{stage.event}")], 600_000_000)
 
 
+async def counting(stage: Stage) -> None:
+    key = f"{stage.own.tag}:counter"
+    stage.watched = [key]
+    await stage.command("SET", key, 6)
+
+
+async def draw_id(stage: Stage) -> Reply:
+    return await stage.run("draw_id", stage.watched, "0")
+
+
+async def skip_ids(stage: Stage) -> Reply:
+    stage.watched = [f"{stage.own.tag}:counter"]
+    return await stage.run("skip_ids", stage.watched, 3)
+
+
 async def swept_behind_another(stage: Stage) -> None:
     await stage.swept(1, 5)
     await stage.open(2, 5, user=BOB)
@@ -233,6 +248,8 @@ CASES = [
     Case("return_token", "", spent, return_token, True),
     Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
     Case("draw_numbers", "", nothing, lambda stage: stage.draw(9), False),
+    Case("draw_id", "", counting, draw_id, False),
+    Case("skip_ids", "", nothing, skip_ids, False),
     Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
     Case("open_booking", "seats", nothing, lambda stage: stage.open(1, 5, once="a"), False),
     Case("claim_seats", "", lambda s: s.open(1), lambda s: s.claim(1, 5, once="a"), False),

@@ -131,7 +131,7 @@ class Step:
         return bed
 
     async def _event(self, engine: Engine, user: UserId, seeded: bool) -> EventId:
-        event = EventId(await engine.store.command("INCR", keys.EVENTS_NEXT))
+        event = EventId(await engine.store.draw_id(keys.EVENTS_NEXT))
         made = plan(self.hold_ms, self.payment_ms, self.seats)
         await engine.events.create_as(event, made, user, seeded=seeded)
         return event
