@@ -147,6 +147,7 @@ class Facts:
     patrons: Hash
     line: list[int]
     promoting: set[int]
+    """Events whose line is handed what is free, now or when their sale opens."""
     indexed: set[int]
     """Numbers in the indexes of holds that end and of bookings that leave."""
     began_ms: int
@@ -287,7 +288,10 @@ def _of_line(facts: Facts, event: EventId) -> Iterator[str]:
     told = {int(place.split(":")[0]) for place in facts.patrons.values()}
     if strays := waiting - told:
         yield f"{strays} wait, and are no places"
-    if facts.line and facts.event.get("state") == "on_sale" and event not in facts.promoting:
+    ends = facts.event.get("sale_ends_at") or facts.event.get("starts_at")
+    over = ends is not None and int(ends) <= facts.ended_ms
+    sells = facts.event.get("state") == "on_sale" and not over
+    if facts.line and sells and event not in facts.promoting:
         layout = Layout.from_json(facts.event["layout"])
         seats = {i for span in layout.spans() for i in range(span.start, span.start + span.size)}
         if free := seats - facts.taken:
@@ -331,8 +335,9 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         ("HGETALL", own.patrons),
         ("ZRANGE", own.waiting, 0, -1),
         ("SMEMBERS", own.promote),
+        ("ZRANGE", own.openings, 0, -1),
     )
-    shares, chores, patrons, line, promoting = rest
+    shares, chores, patrons, line, promoting, opening = rest
     fields = _hash(whole)
     due, leaving = _scores(event, deadlines), _scores(event, ended)
     numbers = range(1, int(fields.get("bookings", 0)) + 1)
@@ -354,7 +359,7 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         {int(each) for each in chores},
         _hash(patrons),
         [int(each) for each in line],
-        {int(each) for each in promoting},
+        {int(each) for each in [*promoting, *opening]},
         due.keys() | leaving.keys(),
         began_ms,
         await _now_ms(wire),

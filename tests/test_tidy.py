@@ -54,9 +54,9 @@ SPELLED = re.compile(
 )
 UNFINISHED = re.compile(r"\bTO{1}DO\b|\bFIX{1}ME\b|(?<![\w.])/(root|home|work|Users)/")
 
-PYTHON_ALONE = {"WRONG_EVENT", "BAD_LAYOUT", "NO_ZONE"}
+PYTHON_ALONE = {"WRONG_EVENT", "BAD_LAYOUT", "BAD_WINDOW", "NO_ZONE"}
 """Outcomes that no script gives: the ids alone tell that a seat is of another event, the zones
-alone that they cannot be laid out, or that there is none."""
+alone that they cannot be laid out, or that there is none, times alone that a sale never opens."""
 TURNED = {"confirm_booking": {"NO_SEAT", "SEAT_TAKEN", "CAP_REACHED"}}
 """Outcomes of included snippets that a script makes into others: a refund is due."""
 WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"}

@@ -76,6 +76,8 @@ async def read_analytics(call: Call, query: OfEvent) -> Reply:
 def _plan(call: Call, body: CreateEvent) -> EventPlan:
     services = call.services
     starts_at: Any = body.starts_at
+    sale_starts_at: Any = body.sale_starts_at
+    sale_ends_at: Any = body.sale_ends_at
     return EventPlan(
         Details(
             body.title, body.external, body.description, starts_at, body.location, body.category
@@ -88,23 +90,28 @@ def _plan(call: Call, body: CreateEvent) -> EventPlan:
             body.max_bought_per_user,
             body.max_open_bookings_per_user,
             body.cancel_before_seconds * 1000,
+            sale_starts_at,
+            sale_ends_at,
         ),
         body.layout,
     )
 
 
 def _described(event: EventId, created_ms: int, details: Details) -> dict[str, Any]:
-    starts_at = details.starts_at_ms
     return {
         "id": event,
         "title": details.title,
         "external": details.external,
         "description": details.description,
-        "starts_at": None if starts_at is None else time_text(starts_at),
+        "starts_at": _time(details.starts_at_ms),
         "location": details.location,
         "category": details.category,
         "created_at": time_text(created_ms),
     }
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else time_text(ms)
 
 
 def _whole(sales: Sales) -> dict[str, Any]:
@@ -121,6 +128,8 @@ def _whole(sales: Sales) -> dict[str, Any]:
         "max_bought_per_user": terms.bought_max,
         "max_open_bookings_per_user": terms.open_max,
         "cancel_before_seconds": terms.cancel_before_ms // 1000,
+        "sale_starts_at": _time(terms.sale_starts_at_ms),
+        "sale_ends_at": _time(terms.sale_ends_at_ms),
         **_counted(sales.all),
         "zones": [
             _zone(zone, counts)

@@ -31,6 +31,8 @@ OF_ORGANIZERS = Rules(roles=ORGANIZERS)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
     amended = await call.engine.organizers.amend(event, acting(call), body.change, call.once)
+    if amended.outcome is Outcome.BAD_WINDOW:
+        raise Stop(marked(wrong("sale_starts_at", amended.fields[0]), amended))
     if unless_bad("zones", amended).outcome is not Outcome.AMENDED:
         return NOT_AMENDED[amended]
     return marked(reply(200, {"id": event, "version": amended.fields[0]}), amended)

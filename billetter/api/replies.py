@@ -232,6 +232,8 @@ class Answers:
         known = self._marked[answer.outcome]
         if answer.outcome is Outcome.SEAT_TAKEN:
             known = _helpful(known, fields)
+        elif answer.outcome is Outcome.NOT_ON_SALE and len(fields) > 1:
+            known = _shut(known, fields)
         return known.plus(REPLAYED) if answer.replayed else known
 
     def _closed(self, status: str) -> Reply:
@@ -251,4 +253,22 @@ def _helpful(plain: Reply, fields: tuple[str, ...]) -> Reply:
     return plain.plus(*headers)
 
 
+@lru_cache(1_024)  # A crowd that comes too early is told the same.
+def _shut(plain: Reply, fields: tuple[str, ...]) -> Reply:
+    """The reply that also says when the event sells: from when, until when, where there is such."""
+    why, *times = fields
+    opens, closes = (None if each == "0" else time_text(int(each)) for each in times)
+    message = _SHUT.get(why, "The event is not on sale.").format(opens=opens, closes=closes)
+    body = orjson.dumps(orjson.loads(plain.body) | {"message": message})
+    length = (b"content-length", b"%d" % len(body))
+    kept = [length if header[0] == length[0] else header for header in plain.headers]
+    names = (b"billetter-sale-starts-at", b"billetter-sale-ends-at")
+    window = [(n, t.encode()) for n, t in zip(names, (opens, closes), strict=True) if t]
+    return Reply(plain.status, body, [*kept, *window])
+
+
+_SHUT = {
+    "not_yet": "The sale has not opened yet; it opens at {opens}.",
+    "over": "The sale is over; it ended at {closes}.",
+}
 REFUSED = Answers({})

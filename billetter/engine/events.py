@@ -1,6 +1,7 @@
 """Events: made, read, listed, counted."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple
@@ -185,7 +186,9 @@ class Events:
             price = min(zone.price for zone in event.layout.zones)
         if search.available is not None:
             sales = await self.sales(listed.id)
-            return _Found(listed, price, kept=sales is not None and search.sells(sales))
+            now_ms = time.time() * 1000
+            kept = sales is not None and search.sells(sales, now_ms)
+            return _Found(listed, price, kept=kept)
         return _Found(listed, price)
 
     async def _all(self) -> AsyncIterator[list[ListedEvent]]:

@@ -46,6 +46,10 @@ def promote(tag: str) -> str:
     return f"{tag}:promote"
 
 
+def openings(tag: str) -> str:
+    return f"{tag}:openings"
+
+
 def lease(index: str) -> str:
     """Held by the sweeper that empties this index."""
     return f"{index}:sweeping"
@@ -69,6 +73,7 @@ class EventKeys:
         "event",
         "holders",
         "journal",
+        "openings",
         "patrons",
         "promote",
         "shares",
@@ -92,6 +97,7 @@ class EventKeys:
         self.journal = journal(tag)
         self.chores = chores(tag)
         self.promote = promote(tag)
+        self.openings = openings(tag)
         self._inventory = (self.event, self.taken, self.sold, self.holders)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
@@ -205,7 +211,7 @@ class EventKeys:
 
     def to_promote(self, number: BookingNumber) -> list[str]:
         """The same, for the first in the line."""
-        return [*self.to_place(number), self.promote]
+        return [*self.to_place(number), self.promote, self.openings]
 
     def to_amend(self) -> list[str]:
         """What a script needs that changes the event."""

@@ -6,7 +6,7 @@ A user of None is an administrator, who may do it with every event; others with 
 import asyncio
 from collections.abc import Iterable, Iterator
 
-from billetter.domain.event import Change, Event
+from billetter.domain.event import Change, Event, WindowError, check_window
 from billetter.domain.ids import BookingNumber, EventId, UserId
 from billetter.domain.layout import LayoutError
 from billetter.domain.outcome import Answer, Outcome
@@ -38,9 +38,9 @@ class Organizers:
         """Make of the event what `change` makes of it: details, terms, layout, and state.
 
         The state can become `closed`, or `on_sale` again. AMENDED (version), or a refusal:
-        NO_EVENT, NOT_YOURS, NOT_ON_SALE (cancelled), BAD_LAYOUT (why), SEAT_TAKEN (a seat that
-        would go). Bookings keep their seats and prices. Caps hold for what users have already as
-        soon as this returns; those who have more keep it, and get no more.
+        NO_EVENT, NOT_YOURS, NOT_ON_SALE (cancelled), BAD_LAYOUT and BAD_WINDOW (why), SEAT_TAKEN (a
+        seat that would go). Bookings keep their seats and prices. Caps hold for what users have
+        already as soon as this returns; those who have more keep it, and get no more.
         """
         named = once or Once.anew()
 
@@ -50,8 +50,12 @@ class Organizers:
                 return await self._repeater.refuse(event_id, once, Answer(Outcome.NO_EVENT))
             try:
                 changed = change(event)
+                check_window(changed.terms.sale_starts_at_ms, changed.sale_ends_at_ms)
             except LayoutError as error:
                 refusal = Answer(Outcome.BAD_LAYOUT, (str(error),))
+                return await self._repeater.refuse(event_id, once, refusal)
+            except WindowError as error:
+                refusal = Answer(Outcome.BAD_WINDOW, (str(error),))
                 return await self._repeater.refuse(event_id, once, refusal)
             own = keys.of_event(event_id)
             args = (user or "", event_id, event.version, *_difference(event, changed))

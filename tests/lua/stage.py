@@ -407,7 +407,7 @@ class Stage:
     async def snapshot(self) -> dict[str, object]:
         """Every key of this event and the shared ones of its partition, with values and ends."""
         shared = {self.own.deadlines, self.own.ended, self.own.journal, self.own.chores}
-        shared.add(self.own.promote)
+        shared |= {self.own.promote, self.own.openings}
         found = await self.command("KEYS", f"{self.own.tag}:*")
         keys = [key for key in found if key in shared or f":{self.event}" in key] + self.watched
         contents = await asyncio.gather(*(self._content(key) for key in keys))

@@ -141,6 +141,7 @@ async def _left(engine: Engine, bed: Bed) -> tuple[bool, ...]:
     looks = (
         ("SISMEMBER", own.chores, bed.event),
         ("SISMEMBER", own.promote, bed.event),
+        ("ZSCORE", own.openings, bed.event),
         ("ZSCORE", keys.EVENTS_INDEX, bed.event),
         ("EXISTS", bed.bucket),
     )
