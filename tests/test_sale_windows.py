@@ -200,11 +200,10 @@ async def test_a_reset_brings_the_window_back(engine: Engine) -> None:
     await engine.store.command("HSET", keys.of_event(event).event, "seeded", 1)
     await window(engine, event, 1_000, 2_000)
     own = keys.of_event(event)
-    declared = [own.event, own.chores, own.journal]
     assert (await engine.tickets.reserve(event, ANN)) == Answer(
         Outcome.NOT_ON_SALE, ("over", "1000", "2000")
     )
-    await engine.store.change("restore_event", own, declared, Once.anew(), ORGANIZER, event)
+    await engine.store.change("restore_event", own, own.to_restore(), Once.anew(), ORGANIZER, event)
     assert isinstance(await engine.tickets.reserve(event, ANN), Reserved)
 
 

@@ -51,11 +51,8 @@ async def reserve(call: Call, body: Reserve) -> Reply:
 @post("/api/initialize", body=Initialize, roles=ORGANIZERS)
 async def initialize(call: Call, body: Initialize) -> Reply:
     created = await call.engine.events.create(_plan(call, body), call.user, call.idempotency)
-    event = await call.engine.events.get(created.id)
-    if event is None:
-        return marked(NO_EVENT, created)
-    total = body.totalTickets
-    shown = _event(event, total, total, updated_ms=event.created_ms)
+    total, made_ms = body.totalTickets, created.created_ms
+    shown = _event(created.id, body.name, total, total, made_ms, made_ms)
     return marked(reply(201, {"event": shown}), created)
 
 
@@ -89,9 +86,16 @@ async def read_tickets(call: Call, of: OfTickets) -> Reply:
     sales = await call.engine.events.sales(EventId(of.id))
     if sales is None:
         return NO_EVENT
-    seats = sales.all
+    event, seats = sales.event, sales.all
     body = {
-        "event": _event(sales.event, seats.total, seats.free, _changed_ms(sales.event)),
+        "event": _event(
+            event.id,
+            event.details.title,
+            seats.total,
+            seats.free,
+            event.created_ms,
+            _changed_ms(event),
+        ),
         "availableTickets": seats.free,
         "waitingListCount": sales.waiting,
     }
@@ -139,13 +143,15 @@ def _standing(standing: Standing, name: int | str, *headers: tuple[bytes, bytes]
     return reply(200, {"booking": booking}, *headers)
 
 
-def _event(event: Event, total: int, available: int, updated_ms: int) -> dict[str, Any]:
+def _event(
+    event: EventId, name: str, total: int, available: int, created_ms: int, updated_ms: int
+) -> dict[str, Any]:
     return {
-        "id": event.id,
-        "name": event.details.title,
+        "id": event,
+        "name": name,
         "total_tickets": total,
         "available_tickets": available,
-        "created_at": time_text(event.created_ms),
+        "created_at": time_text(created_ms),
         "updated_at": time_text(updated_ms),
     }
 

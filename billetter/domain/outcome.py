@@ -99,9 +99,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An event was made."""
+    """An event was made at created_ms (ms since 1970)."""
 
     id: EventId
+    created_ms: int
     outcome: Outcome
     replayed: bool
 

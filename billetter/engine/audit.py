@@ -23,6 +23,7 @@ from billetter.engine.inspection import (
     SeenBooking,
     Suspicion,
     booking_faults,
+    is_gone,
     see_booking,
     see_event,
     tally_faults,
@@ -170,9 +171,12 @@ class _Course:
     async def _look_at(self, event_id: EventId, replay: Replay) -> None:
         self._report.events += 1
         self._events.forget(event_id)
+        was_gone = await is_gone(self._store, event_id)
         event, seen = await self._events.get(event_id), await see_event(self._store, event_id)
         if event is None or seen is None:
             return  # Removed since it was found.
+        if was_gone:
+            await self._add(event_id, Fault("the event was taken away, and has come back"))
         await replay.advance(seen.entry)
         known, gaps = set(replay.of(event_id).paid), replay.gaps
         first = await self._first_look(event_id, seen.bookings)

@@ -146,6 +146,11 @@ async def see_event(store: Store, event: EventId) -> SeenEvent | None:
     return SeenEvent(int(revenue or 0), int(confirmed or 0), int(bookings or 0), entry or "0-0")
 
 
+async def is_gone(store: Store, event: EventId) -> bool:
+    """Whether an event was taken away, for good."""
+    return bool(await store.command("HEXISTS", keys.of_event(event).gone, event, reads=True))
+
+
 def tally_faults(
     seen: SeenEvent, paid: dict[BookingNumber, int], known: set[BookingNumber], told: Inventory
 ) -> list[str]:

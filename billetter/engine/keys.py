@@ -50,6 +50,10 @@ def openings(tag: str) -> str:
     return f"{tag}:openings"
 
 
+def gone(tag: str) -> str:
+    return f"{tag}:gone"
+
+
 def lease(index: str) -> str:
     """Held by the sweeper that empties this index."""
     return f"{index}:sweeping"
@@ -71,6 +75,7 @@ class EventKeys:
         "deadlines",
         "ended",
         "event",
+        "gone",
         "holders",
         "journal",
         "openings",
@@ -98,6 +103,7 @@ class EventKeys:
         self.chores = chores(tag)
         self.promote = promote(tag)
         self.openings = openings(tag)
+        self.gone = gone(tag)
         self._inventory = (self.event, self.taken, self.sold, self.holders)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
@@ -213,6 +219,14 @@ class EventKeys:
         """The same, for the first in the line."""
         return [*self.to_place(number), self.promote, self.openings]
 
+    def to_create(self) -> list[str]:
+        """What a script needs that makes the event."""
+        return [self.event, self.journal, self.gone]
+
+    def to_restore(self) -> list[str]:
+        """What a script needs that makes the event what it was."""
+        return [self.event, self.chores, self.openings, self.journal]
+
     def to_amend(self) -> list[str]:
         """What a script needs that changes the event."""
         return [self.event, self.taken, self.chores, self.journal, self.waiting, self.promote]
@@ -229,7 +243,9 @@ class EventKeys:
             self.patrons,
             self.waiting,
             self.promote,
+            self.openings,
             self.chores,
+            self.gone,
             self.journal,
         ]
 

@@ -15,8 +15,9 @@ from billetter.engine.scripts import Store
 class Reset:
     """Removes Billetter's own keys only, each change a script: a sale that goes on stays right.
 
-    Event ids and booking numbers go on counting, so that an old payment callback never meets a
-    new booking. Journals stay: they say what happened, the reset included.
+    Event ids and booking numbers go on counting, and the ids of events that go are kept, so that an
+    old payment callback never meets a new booking. Journals stay: they say what happened, the
+    reset included.
     """
 
     def __init__(self, store: Store, events: Events, requests: Keys) -> None:
@@ -60,7 +61,7 @@ class Reset:
 
     async def _restore(self, event: EventId, user: UserId) -> None:
         own = keys.of_event(event)
-        declared = [own.event, own.chores, own.journal]
+        declared = own.to_restore()
         await self._store.change("restore_event", own, declared, Once.anew(), user, event)
         self._events.forget(event)
 

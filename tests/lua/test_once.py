@@ -121,6 +121,11 @@ async def test_after_its_time_a_key_is_free_again(stage: Stage) -> None:
     assert (await stage.open(2, 6, once="a"))[:2] == ["OPENED", "2"]
 
 
+async def missing(stage: Stage) -> None:
+    """No event, and none that ever was."""
+    await stage.command("DEL", stage.own.event)
+
+
 @dataclass(frozen=True)
 class Case:
     """A call in a state where it changes something.
@@ -208,7 +213,7 @@ async def promoting(stage: Stage) -> None:
 CASES = [
     Case("reserve_id", "", nothing, reserve, False),
     Case("take_token", "", nothing, take_token, False),
-    Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
+    Case("create_event", "", missing, lambda stage: stage.create(), False),
     Case("draw_numbers", "", nothing, lambda stage: stage.draw(9), False),
     Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
     Case("open_booking", "seats", nothing, lambda stage: stage.open(1, 5, once="a"), False),
