@@ -17,6 +17,7 @@
         7 its seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
   Outcomes, first that applies
         NO_EVENT
+        NUMBER_USED                by somebody else: another number is to be drawn
         ALREADY_BOOKED number      the user has a place, or waits for one
         STALE_LAYOUT version
         NOT_ON_SALE state          or 'not_yet', 'over', each with opens_ms closes_ms (lib/sale)
@@ -50,6 +51,9 @@ return once(KEYS[11], ARGV[1], function()
   end
   local made = standing_of(at.booking, KEYS[9], number)
   if made then
+    if redis.call('HGET', at.booking, 'user') ~= user then
+      return {'NUMBER_USED'}, true
+    end
     return made
   end
   local place = redis.call('HGET', at.patrons, user)

@@ -14,7 +14,9 @@
         6 tickets it wants, 'zone:price:quantity:first-last+first-last,…' (lib/tickets), or ''
         7.. seat index, price, seat index, price …   none where it wants tickets
   Outcomes, first that applies
-        NO_EVENT · STALE_LAYOUT version
+        NO_EVENT
+        NUMBER_USED                by somebody else: another number is to be drawn
+        STALE_LAYOUT version
         NOT_ON_SALE state          or 'not_yet', 'over', each with opens_ms closes_ms (lib/sale)
         TOO_MANY max
         NO_SEAT index · SEAT_TAKEN index held_until_ms · SOLD_OUT zone · LAPSED holders
@@ -41,8 +43,11 @@ return once(KEYS[9], ARGV[1], function()
   if not plan[1] then
     return {'NO_EVENT'}
   end
-  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created', 'seats', 'released')
+  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created', 'seats', 'released', 'user')
   if opened[2] then
+    if opened[5] ~= user then
+      return {'NUMBER_USED'}, true
+    end
     local seats = opened[3] ~= '' and opened[3] or opened[4] or ''
     return {'OPENED', number, opened[1] or '0', opened[2], seats}
   end

@@ -150,6 +150,8 @@ class Facts:
     """Events whose line is handed what is free, now or when their sale opens."""
     indexed: set[int]
     """Numbers in the indexes of holds that end and of bookings that leave."""
+    unused: set[int]
+    """Numbers that were given back."""
     began_ms: int
     ended_ms: int
 
@@ -195,6 +197,10 @@ def _of_seats(facts: Facts) -> Iterator[str]:
 def _of_bookings(facts: Facts) -> Iterator[str]:
     if strays := facts.indexed - facts.bookings.keys():
         yield f"indexes name bookings that are not there: {strays}"
+    if used := facts.unused & facts.bookings.keys():
+        yield f"numbers of bookings that are there were given back: {used}"
+    if beyond := [n for n in facts.unused if n > int(facts.event.get("bookings", 0))]:
+        yield f"numbers were given back that were never drawn: {beyond}"
     for number, booking in facts.bookings.items():
         for broken in (*_of_states(booking), *_of_holds(booking, facts)):
             yield f"booking {number}: {broken} in {booking}"
@@ -336,8 +342,9 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         ("ZRANGE", own.waiting, 0, -1),
         ("SMEMBERS", own.promote),
         ("ZRANGE", own.openings, 0, -1),
+        ("ZRANGE", own.unused, 0, -1),
     )
-    shares, chores, patrons, line, promoting, opening = rest
+    shares, chores, patrons, line, promoting, opening, unused = rest
     fields = _hash(whole)
     due, leaving = _scores(event, deadlines), _scores(event, ended)
     numbers = range(1, int(fields.get("bookings", 0)) + 1)
@@ -361,6 +368,7 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         [int(each) for each in line],
         {int(each) for each in [*promoting, *opening]},
         due.keys() | leaving.keys(),
+        {int(each) for each in unused},
         began_ms,
         await _now_ms(wire),
     )

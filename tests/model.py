@@ -122,7 +122,9 @@ class Show:
         self.made = (zones, terms)
         self.seeded = seeded
         self.bookings: dict[BookingNumber, ModelBooking] = {}
-        self.last = self.bits = 0
+        self.used: set[int] = set()
+        """Numbers of bookings that ever were: none of them is given again."""
+        self.bits = 0
         self.restore()
 
     def restore(self) -> None:
@@ -654,9 +656,9 @@ class Model:
         if not isinstance(said, Opened | Reserved | Standing):
             return BookingId(IMPOSSIBLE)
         event, number = split_booking_id(said.id)
-        if event != show.id or number <= show.last:
+        if event != show.id or number in show.used:
             return BookingId(IMPOSSIBLE)
-        show.last = number
+        show.used.add(number)
         return said.id
 
 

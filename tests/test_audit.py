@@ -317,6 +317,12 @@ async def unopened(sale: Sale) -> None:
 
 WRONG = [
     Wrong(
+        "given_back_and_used",
+        lambda sale: sale.ask("ZADD", sale.own.unused, 2, 2, 99, 99),
+        ["the number of booking 100000002 was given back"],
+        mended=True,
+    ),
+    Wrong(
         "has_come_back",
         lambda sale: sale.ask("HSET", sale.own.gone, sale.event, "5:1:1"),
         ["the event was taken away, and has come back"],

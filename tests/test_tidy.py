@@ -60,7 +60,7 @@ alone that they cannot be laid out, or that there is none, times alone that a sa
 TURNED = {"confirm_booking": {"NO_SEAT", "SEAT_TAKEN", "CAP_REACHED"}}
 """Outcomes of included snippets that a script makes into others: a refund is due."""
 WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"}
-WRITES |= {"SADD", "SREM", "XADD", "ZADD", "ZREM"}
+WRITES |= {"SADD", "SREM", "XADD", "ZADD", "ZREM", "ZREMRANGEBYRANK"}
 READS = {"BITCOUNT", "BITPOS", "EXISTS", "GET", "GETBIT", "GETRANGE", "HGET", "HMGET", "TIME"}
 READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZRANGE"}
 READS |= {"ZRANGEBYSCORE", "ZRANK", "ZSCORE"}

@@ -14,6 +14,7 @@ class Outcome(Enum):
     RESERVED = "RESERVED"
     CREATED = "CREATED"
     DRAWN = "DRAWN"
+    RETURNED = "RETURNED"
     OPENED = "OPENED"
     CLAIMED = "CLAIMED"
     RELEASED = "RELEASED"
@@ -82,6 +83,7 @@ class Outcome(Enum):
     CHANGED = "CHANGED"
     CALLED_OFF = "CALLED_OFF"
     UNCOUNTED = "UNCOUNTED"
+    NUMBER_USED = "NUMBER_USED"
 
 
 @dataclass(slots=True, unsafe_hash=True)  # Frozen ones take three times as long to make.

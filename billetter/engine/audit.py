@@ -24,6 +24,7 @@ from billetter.engine.inspection import (
     Suspicion,
     booking_faults,
     is_gone,
+    number_faults,
     see_booking,
     see_event,
     tally_faults,
@@ -192,6 +193,8 @@ class _Course:
             wrong += tally_faults(seen, first.paid, known, told)
         self._report.violations += [Violation(event_id, what) for what in wrong]
         if fault := await line_fault(self._store, event):
+            await self._add(event_id, fault)
+        for fault in await number_faults(self._store, event_id):
             await self._add(event_id, fault)
         for booking in first.odd:
             await self._judge(event_id, booking.number)

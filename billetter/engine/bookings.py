@@ -150,7 +150,8 @@ class Bookings:
             flat = await self._store.command("ZREVRANGE", *window, reads=True)
             entries = list(zip(map(int, flat[::2]), map(int, flat[1::2]), strict=True))
             read = await asyncio.gather(*(self.get(BookingId(id_)) for id_, _ in entries))
-            found = [booking for booking in read if booking]
+            # A number that was listed here in vain may have been given to somebody else.
+            found = [booking for booking in read if booking and booking.user == user]
             made = {booking.id for booking in found}
             since_ms = time.time_ns() // 1_000_000 - LISTED_AHEAD_MS
             gone = [id_ for id_, listed_ms in entries if id_ not in made and listed_ms < since_ms]

@@ -85,6 +85,7 @@ class EventKeys:
         "sold",
         "tag",
         "taken",
+        "unused",
         "waiting",
     )
 
@@ -97,6 +98,7 @@ class EventKeys:
         self.shares = f"{tag}:event:{event}:shares"
         self.patrons = f"{tag}:event:{event}:patrons"
         self.waiting = f"{tag}:event:{event}:waiting"
+        self.unused = f"{tag}:event:{event}:unused"
         self.deadlines = deadlines(tag)
         self.ended = ended(tag)
         self.journal = journal(tag)
@@ -219,6 +221,10 @@ class EventKeys:
         """The same, for the first in the line."""
         return [*self.to_place(number), self.promote, self.openings]
 
+    def to_draw(self) -> list[str]:
+        """What a script needs that draws booking numbers, or takes them back."""
+        return [self.event, self.unused]
+
     def to_create(self) -> list[str]:
         """What a script needs that makes the event."""
         return [self.event, self.journal, self.gone]
@@ -242,6 +248,7 @@ class EventKeys:
             self.shares,
             self.patrons,
             self.waiting,
+            self.unused,
             self.promote,
             self.openings,
             self.chores,

@@ -1,11 +1,12 @@
 """New bookings: drawn, listed for their users, and made with what they want."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from billetter.domain.ids import (
-    BookingId,
     BookingNumber,
     EventId,
     SeatId,
@@ -19,8 +20,9 @@ from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
 from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
-from billetter.engine.repeat import Repeater
+from billetter.engine.repeat import ATTEMPTS_MAX, Repeater
 from billetter.engine.scripts import Store
+from billetter.wire.link import Reply
 
 Wants = Callable[[], Awaitable[Wanted | Answer]]
 """What a new booking wants, by what is known of the event now; or why it cannot be had."""
@@ -71,7 +73,20 @@ class Opener:
         The user's list has the booking before there is one: whatever dies in between, nobody has a
         booking that they do not find, and both reach the disk at one stroke.
         """
-        number = await self._numbers.draw(event)
+        for _ in range(ATTEMPTS_MAX):
+            answer = await self._make(event, user, once, attempt)
+            if answer.outcome is not Outcome.NUMBER_USED:
+                return answer
+        raise Unavailable("the numbers that were drawn are in use")
+
+    async def _make(
+        self,
+        event: EventId,
+        user: UserId,
+        once: Once | None,
+        attempt: Callable[[BookingNumber], Awaitable[Answer]],
+    ) -> Answer:
+        number, repeats = await self._numbers.draw(event), self._store.repeats
         if isinstance(number, Answer):
             self._events.forget(event)
             refusal = number
@@ -84,12 +99,15 @@ class Opener:
         try:
             answer = await self._repeater.final(event, lambda: attempt(number))
         except Unavailable:
-            self._unlist(index, booking)
+            self._unlist(index, event, number, repeats)
             raise
         if answer.outcome in _MADE and answer.fields[0] == str(number):
             await self._store.ensure(listed, *entry)
             return answer
-        self._unlist(index, booking)
+        if answer.outcome is Outcome.NUMBER_USED:
+            self._unlist(index, event, number)
+        else:
+            self._unlist(index, event, number, repeats)
         if answer.outcome in _MADE:
             await self._relist(index, event, answer)
         return answer
@@ -102,10 +120,28 @@ class Opener:
             known = booking_id(event, number)
             await self._store.complete("ZADD", index, "NX", created_ms, known)
 
-    def _unlist(self, index: str, booking: BookingId) -> None:
-        """What is left of an entry whose booking was not made goes when it is seen."""
+    def _unlist(self, index: str, event: EventId, number: BookingNumber, repeats: int = -1) -> None:
+        """What is left of an entry whose booking was not made goes when it is seen.
+
+        repeats: what they were before; nothing but a call that was sent twice can still use the
+        number. Once it is in no list, it is given back.
+        """
         with suppress(Unavailable):
-            self._store.begin("ZREM", index, booking)
+            unlisted = self._store.begin("ZREM", index, booking_id(event, number))
+            if self._store.repeats == repeats:
+                free = partial(self._give_back, event, number, repeats)
+                asyncio.ensure_future(unlisted).add_done_callback(free)
+
+    def _give_back(
+        self,
+        event: EventId,
+        number: BookingNumber,
+        repeats: int,
+        unlisted: asyncio.Future[Reply],
+    ) -> None:
+        lost = unlisted.cancelled() or unlisted.exception()
+        if not lost and self._store.repeats == repeats:
+            self._numbers.give_back(event, [number])
 
 
 def priced(event: EventId, taken: str) -> tuple[tuple[SeatId, ...], tuple[int, ...]]:

@@ -68,7 +68,11 @@ class Stage:
         return reply
 
     async def draw(self, largest: int, count: int = 1) -> Reply:
-        return await self.run("draw_numbers", [self.own.event], largest, count)
+        return await self.run("draw_numbers", self.own.to_draw(), largest, count)
+
+    async def give_back(self, *numbers: int, once: str = "") -> Reply:
+        keys = self._with(once or f"numbers-{next(_event_ids)}", self.own.to_draw())
+        return await self.run("return_numbers", keys, ONCE_MS, *numbers)
 
     async def open(
         self,
