@@ -67,25 +67,13 @@ class Opener:
         user: UserId,
         once: Once | None,
         attempt: Callable[[BookingNumber], Awaitable[Answer]],
+        numbers_max: int = ATTEMPTS_MAX,
     ) -> Answer:
         """The final answer of what makes a booking under a number; NO_EVENT or EXHAUSTED.
 
         The user's list has the booking before there is one: whatever dies in between, nobody has a
         booking that they do not find, and both reach the disk at one stroke.
         """
-        for _ in range(ATTEMPTS_MAX):
-            answer = await self._make(event, user, once, attempt)
-            if answer.outcome is not Outcome.NUMBER_USED:
-                return answer
-        raise Unavailable("the numbers that were drawn are in use")
-
-    async def _make(
-        self,
-        event: EventId,
-        user: UserId,
-        once: Once | None,
-        attempt: Callable[[BookingNumber], Awaitable[Answer]],
-    ) -> Answer:
         number, repeats = await self._numbers.draw(event), self._store.repeats
         if isinstance(number, Answer):
             self._events.forget(event)
@@ -106,8 +94,10 @@ class Opener:
             return answer
         if answer.outcome is Outcome.NUMBER_USED:
             self._unlist(index, event, number)
-        else:
-            self._unlist(index, event, number, repeats)
+            if numbers_max == 1:
+                raise Unavailable("the numbers that were drawn are in use")
+            return await self.make(event, user, once, attempt, numbers_max - 1)
+        self._unlist(index, event, number, repeats)
         if answer.outcome in _MADE:
             await self._relist(index, event, answer)
         return answer
