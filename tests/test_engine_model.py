@@ -48,7 +48,16 @@ from billetter.engine.once import Once
 from billetter.wire.topology import open_wire
 from tests.conftest import FAKE
 from tests.invariants import Journal, violations
-from tests.model import Heard, Leaving, Model, ModelBooking, Said, Show
+from tests.model import (
+    LONG_AGO_MS,
+    NEVER_MS,
+    Heard,
+    Leaving,
+    Model,
+    ModelBooking,
+    Said,
+    Show,
+)
 
 T = TypeVar("T")
 
@@ -137,7 +146,13 @@ rows = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
 halls = st.builds(ZonePlan, st.sampled_from("ABC"), prices, rows)
 floors = st.builds(ZonePlan, st.just("Floor"), prices, st.tuples(st.integers(1, 9)), st.just(False))
 all_zones = st.lists(halls | floors, min_size=1, max_size=3)
-all_terms = st.builds(
+windows = st.sampled_from(
+    [
+        *[(None, None)] * 8,
+        *[(LONG_AGO_MS, NEVER_MS), (None, NEVER_MS), (None, LONG_AGO_MS), (NEVER_MS, None)],
+    ]
+)
+untimed_terms = st.builds(
     Terms,
     hold_ms=st.sampled_from([86_400_000, 90_000_000]),
     payment_ms=st.sampled_from([80_000_000, 100_000_000]),
@@ -145,6 +160,11 @@ all_terms = st.builds(
     held_max=st.sampled_from([None, None, None, 3, 5]),
     bought_max=st.sampled_from([None, None, None, 4, 7]),
     open_max=st.sampled_from([None, None, None, 3]),
+)
+all_terms = st.builds(
+    lambda terms, window: replace(terms, sale_starts_at_ms=window[0], sale_ends_at_ms=window[1]),
+    untimed_terms,
+    windows,
 )
 states = st.sampled_from([None, SeatStatus.FREE, SeatStatus.FREE, SeatStatus.RESERVED])
 strays = st.sampled_from([*[None] * 30, "foreign", "before", "padding", "beyond", "nowhere"])
