@@ -22,9 +22,7 @@ if #unused == 0 and last == before then
 end
 
 redis.call('HSET', KEYS[1], 'bookings', digits(last))
-if #unused > 0 then
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #unused - 1)
-end
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #unused - 1)
 local reply = {'DRAWN', digits(before + 1), digits(last)}
 for _, number in ipairs(unused) do
   reply[#reply + 1] = number

@@ -607,6 +607,15 @@ class EngineMachine(RuleBasedStateMachine):
         assert said == self.model.delete_event(event, by)
         if said.outcome is Outcome.REMOVED:
             self.events.remove(event)
+            self.stays_gone(event)
+
+    def stays_gone(self, event: EventId) -> None:
+        """Who made it says so again: that was done, and nothing comes of it."""
+        terms, layout = Terms(1_000, 1_000, 1), Layout.plan([ZonePlan("A", 1, (1,))])
+        plan = EventPlan(Details("A title"), terms, layout)
+        created = self.run(self.engine.events.create_as(event, plan, GUEST))
+        assert (created.outcome, created.replayed) == (Outcome.CREATED, True)
+        assert self.run(self.engine.events.get(event)) is None
 
     def amend(
         self,
