@@ -57,8 +57,8 @@ class Bookings:
     ) -> Opened | Answer:
         """Open a booking, and claim all of `seats` with it: both, or neither.
 
-        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (the
-        event's state), CAP_REACHED (which cap, and what it is).
+        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (its
+        state, or window), CAP_REACHED (which cap, and what it is).
         """
 
         async def wanted() -> Wanted | Answer:
