@@ -13,7 +13,7 @@ from bench.spent import Spent, adding_scripts
 from bench.torture.http import Reply, Server, once_asked, request
 from billetter.domain.ids import BookingId, EventId, UserId
 from billetter.domain.outcome import AwaitingPayment, Outcome
-from billetter.engine import Engine, keys
+from billetter.engine import Engine, key_patterns, keys
 
 SEATS_OF_A_BOOKING = 2
 READS = 200
@@ -94,7 +94,7 @@ async def _weighed(engine: Engine, event: EventId) -> Counter[str]:
 
 
 def _kind(key: bytes, named: Mapping[str, str]) -> str:
-    if keys.booking_of(key):
+    if key_patterns.booking_of(key):
         return "bookings"
     if key.startswith(b"{u:"):
         return "lists of users"

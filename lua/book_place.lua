@@ -17,8 +17,11 @@
         7 its seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
   Outcomes, first that applies
         NO_EVENT
+        NUMBER_USED                by somebody else: another number is to be drawn
         ALREADY_BOOKED number      the user has a place, or waits for one
-        STALE_LAYOUT version · NOT_ON_SALE state · LAPSED holders
+        STALE_LAYOUT version
+        NOT_ON_SALE state          or 'not_yet', 'over', each with opens_ms closes_ms (lib/sale)
+        LAPSED holders
         SOLD_OUT                   and the user would not wait
         CAP_REACHED cap max
         CONFIRMED · WAITING · CANCELLED
@@ -32,6 +35,7 @@
 --- @include "lib/now"
 --- @include "lib/once"
 --- @include "lib/place"
+--- @include "lib/sale"
 --- @include "lib/standing"
 local user, event, number, version, waits = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local at = {
@@ -40,12 +44,16 @@ local at = {
 }
 
 return once(KEYS[11], ARGV[1], function()
-  local plan = redis.call('HMGET', at.event, 'version', 'bits', 'state', 'caps', 'waiting')
+  local plan = redis.call('HMGET', at.event, 'version', 'bits', 'state', 'caps', 'waiting',
+    'sale_starts_at', 'sale_ends_at', 'starts_at')
   if not plan[1] then
     return {'NO_EVENT'}
   end
   local made = standing_of(at.booking, KEYS[9], number)
   if made then
+    if redis.call('HGET', at.booking, 'user') ~= user then
+      return {'NUMBER_USED'}, true
+    end
     return made
   end
   local place = redis.call('HGET', at.patrons, user)
@@ -55,10 +63,11 @@ return once(KEYS[11], ARGV[1], function()
   if plan[1] ~= version then
     return {'STALE_LAYOUT', plan[1]}, true
   end
-  if plan[3] ~= 'on_sale' then
-    return {'NOT_ON_SALE', plan[3]}
-  end
   local now = now_ms()
+  local shut = sale_shut(plan[3], plan[6], plan[7] or plan[8], now)
+  if shut then
+    return {'NOT_ON_SALE', unpack(shut)}
+  end
   local seat = not plan[5] and find_place(at.taken, tonumber(plan[2]), ARGV[7])
   if not seat and not plan[5] then
     local _, refusal, provisional = none_free(KEYS[10], event, now, {'SOLD_OUT'})

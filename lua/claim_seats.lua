@@ -13,7 +13,8 @@
         6.. seat index, price, seat index, price …
   Outcomes, first that applies
         NO_EVENT · STALE_LAYOUT version · NO_BOOKING · NOT_YOURS · CLOSED status
-        NOT_ON_SALE state          unless the booking holds all of them already
+        NOT_ON_SALE state          or 'not_yet', 'over', each with opens_ms closes_ms (lib/sale);
+                                   unless the booking holds all of them already
         NO_SEAT index · SEAT_TAKEN index held_until_ms · LAPSED holders · TOO_MANY max
         CAP_REACHED cap max        LAPSED where the user's own lapsed bookings reach it
         CLAIMED expires_at_ms
@@ -26,13 +27,14 @@
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
+--- @include "lib/sale"
 --- @include "lib/share"
 --- @include "lib/take"
 local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps', 'waiting')
+    'state', 'caps', 'waiting', 'sale_starts_at', 'sale_ends_at', 'starts_at')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -53,8 +55,9 @@ return once(KEYS[9], ARGV[1], function()
   local wanted = {unpack(ARGV, 6)}
   local free, refusal, provisional =
     find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), plan[7], wanted, now)
-  if plan[5] ~= 'on_sale' and (refusal or #free > 0) then
-    return {'NOT_ON_SALE', plan[5]}
+  local shut = sale_shut(plan[5], plan[8], plan[9] or plan[10], now)
+  if shut and (refusal or #free > 0) then
+    return {'NOT_ON_SALE', unpack(shut)}
   end
   if refusal then
     return refusal, provisional

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---[[ Take an event away that nobody has bought anything of, nor tried to.
+--[[ Take an event away that nobody has bought anything of, nor tried to. Its id stays its own.
   KEYS  1 {p07}:event:7            hash   the event
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:event:7:sold       bitmap sold
@@ -7,10 +7,13 @@
         5 {p07}:event:7:shares     hash   user → what they have of it, where there are caps
         6 {p07}:event:7:patrons    hash   user → their one place
         7 {p07}:event:7:waiting    zset   who waits for a place, in order
-        8 {p07}:promote            set    events with free seats that somebody waits for
-        9 {p07}:chores             set    events with work left to do
-       10 {p07}:journal            stream
-       11 {p07}:once:<digest>      string, TTL
+        8 {p07}:event:7:unused     zset   booking numbers that were given back, by number
+        9 {p07}:promote            set    events with free seats that somebody waits for
+       10 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
+       11 {p07}:chores             set    events with work left to do
+       12 {p07}:gone               hash   what is kept of events that were taken away (lib/gone)
+       13 {p07}:journal            stream
+       14 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user, or '' for an administrator   3 event id
   Outcomes, first that applies
         NO_EVENT · NOT_YOURS
@@ -19,26 +22,30 @@
                                    nothing
         REMOVED
   Replay: once (a second run would deny that there was an event). ]]
+--- @include "lib/gone"
 --- @include "lib/journal"
 --- @include "lib/once"
 local user, event = ARGV[2], ARGV[3]
 
-return once(KEYS[11], ARGV[1], function()
-  local plan = redis.call('HMGET', KEYS[1], 'version', 'organizer', 'payments', 'waiting')
-  if not plan[1] then
+return once(KEYS[14], ARGV[1], function()
+  local plan = redis.call('HMGET', KEYS[1], 'organizer', 'payments', 'waiting')
+  local kept = redis.call('HMGET', KEYS[1], 'bookings', 'version', 'created')
+  if not kept[2] then
     return {'NO_EVENT'}
   end
-  if user ~= '' and plan[2] ~= user then
+  if user ~= '' and plan[1] ~= user then
     return {'NOT_YOURS'}
   end
-  if plan[3] or plan[4] or redis.call('HLEN', KEYS[4]) > 0 then
+  if plan[2] or plan[3] or redis.call('HLEN', KEYS[4]) > 0 then
     return {'HAS_BOOKINGS'}
   end
 
   redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6],
-    KEYS[7])
-  redis.call('SREM', KEYS[8], event)
+    KEYS[7], KEYS[8])
   redis.call('SREM', KEYS[9], event)
-  journal(KEYS[10], 'removed', event, '', user, '', '')
+  redis.call('ZREM', KEYS[10], event)
+  redis.call('SREM', KEYS[11], event)
+  keep_gone(KEYS[12], event, kept)
+  journal(KEYS[13], 'removed', event, '', user, '', '')
   return {'REMOVED'}
 end)

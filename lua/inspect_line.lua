@@ -4,15 +4,20 @@
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:event:7:waiting    zset   who waits for a place, in order
         4 {p07}:promote            set    events with free seats that somebody waits for
+        5 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
   ARGV  1 event id   2 layout version
         3 its seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
   Outcomes, first that applies
         NO_EVENT · STALE_LAYOUT version
-        INSPECTED state, how many wait by the event's own word, how many there are in the line, a
-          free seat ('' for none), whether it is to be handed on (0 or 1)
+        INSPECTED state, or 'not_yet', 'over' (lib/sale), how many wait by the event's own word,
+          how many there are in the line, a free seat ('' for none), whether it is to be handed
+          on, now or when the sale opens (0 or 1)
   Replay: natural (it reads). ]]
+--- @include "lib/now"
+--- @include "lib/sale"
 --- @include "lib/search"
-local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting')
+local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting',
+  'sale_starts_at', 'sale_ends_at', 'starts_at')
 if not plan[1] then
   return {'NO_EVENT'}
 end
@@ -23,5 +28,10 @@ local free = nil
 for first, last in string.gmatch(ARGV[3], '[:+](%d+)-(%d+)') do
   free = free or next_seat(KEYS[2], 0, tonumber(first), tonumber(last))
 end
-return {'INSPECTED', plan[2], plan[3] or '0', tostring(redis.call('ZCARD', KEYS[3])),
-  free and tostring(free) or '', redis.call('SISMEMBER', KEYS[4], ARGV[1])}
+local shut = sale_shut(plan[2], plan[4], plan[5] or plan[6], now_ms())
+local called = redis.call('SISMEMBER', KEYS[4], ARGV[1])
+if shut and shut[1] == 'not_yet' and redis.call('ZSCORE', KEYS[5], ARGV[1]) then
+  called = 1
+end
+return {'INSPECTED', shut and shut[1] or 'on_sale', plan[3] or '0',
+  tostring(redis.call('ZCARD', KEYS[3])), free and tostring(free) or '', called}

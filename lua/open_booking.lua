@@ -14,7 +14,11 @@
         6 tickets it wants, 'zone:price:quantity:first-last+first-last,…' (lib/tickets), or ''
         7.. seat index, price, seat index, price …   none where it wants tickets
   Outcomes, first that applies
-        NO_EVENT · STALE_LAYOUT version · NOT_ON_SALE state · TOO_MANY max
+        NO_EVENT
+        NUMBER_USED                by somebody else: another number is to be drawn
+        STALE_LAYOUT version
+        NOT_ON_SALE state          or 'not_yet', 'over', each with opens_ms closes_ms (lib/sale)
+        TOO_MANY max
         NO_SEAT index · SEAT_TAKEN index held_until_ms · SOLD_OUT zone · LAPSED holders
         CAP_REACHED cap max        LAPSED where the user's own lapsed bookings reach it
         OPENED booking number, expires_at_ms ('0' when it has no end any more), created_ms,
@@ -27,6 +31,7 @@
 --- @include "lib/journal"
 --- @include "lib/now"
 --- @include "lib/once"
+--- @include "lib/sale"
 --- @include "lib/share"
 --- @include "lib/take"
 --- @include "lib/tickets"
@@ -34,20 +39,25 @@ local user, event, number, version, tickets = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps', 'waiting')
+    'state', 'caps', 'waiting', 'sale_starts_at', 'sale_ends_at', 'starts_at')
   if not plan[1] then
     return {'NO_EVENT'}
   end
-  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created', 'seats', 'released')
+  local opened = redis.call('HMGET', KEYS[4], 'expires', 'created', 'seats', 'released', 'user')
   if opened[2] then
+    if opened[5] ~= user then
+      return {'NUMBER_USED'}, true
+    end
     local seats = opened[3] ~= '' and opened[3] or opened[4] or ''
     return {'OPENED', number, opened[1] or '0', opened[2], seats}
   end
   if plan[1] ~= version then
     return {'STALE_LAYOUT', plan[1]}, true
   end
-  if plan[5] ~= 'on_sale' then
-    return {'NOT_ON_SALE', plan[5]}
+  local now = now_ms()
+  local shut = sale_shut(plan[5], plan[8], plan[9] or plan[10], now)
+  if shut then
+    return {'NOT_ON_SALE', unpack(shut)}
   end
   local wanted = {unpack(ARGV, 7)}
   local asked, bits = 0, tonumber(plan[2])
@@ -61,7 +71,6 @@ return once(KEYS[9], ARGV[1], function()
   if asked > tonumber(plan[4]) then
     return {'TOO_MANY', plan[4]}
   end
-  local now = now_ms()
   local free, refusal, provisional
   if tickets == '' then
     free, refusal, provisional =

@@ -2,8 +2,9 @@
 --[[ Bring a seeded event back as it was made, on sale: a reset. Its bookings are discarded after it.
   KEYS  1 {p07}:event:7            hash   the event
         2 {p07}:chores             set    events with work left to do
-        3 {p07}:journal            stream
-        4 {p07}:once:<digest>      string, TTL
+        3 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
+        4 {p07}:journal            stream
+        5 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user   3 event id
   Outcomes, first that applies
         NO_EVENT
@@ -14,7 +15,7 @@
 --- @include "lib/version"
 local user, event = ARGV[2], ARGV[3]
 
-return once(KEYS[4], ARGV[1], function()
+return once(KEYS[5], ARGV[1], function()
   local last = redis.call('HGET', KEYS[1], 'version')
   if not last then
     return {'NO_EVENT'}
@@ -34,6 +35,7 @@ return once(KEYS[4], ARGV[1], function()
     end
   end
   redis.call('SREM', KEYS[2], event)
-  journal(KEYS[3], 'restored', event, '', user, '', version)
+  redis.call('ZREM', KEYS[3], event)
+  journal(KEYS[4], 'restored', event, '', user, '', version)
   return {'RESTORED', version}
 end)

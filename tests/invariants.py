@@ -147,8 +147,11 @@ class Facts:
     patrons: Hash
     line: list[int]
     promoting: set[int]
+    """Events whose line is handed what is free, now or when their sale opens."""
     indexed: set[int]
     """Numbers in the indexes of holds that end and of bookings that leave."""
+    unused: set[int]
+    """Numbers that were given back."""
     began_ms: int
     ended_ms: int
 
@@ -194,6 +197,10 @@ def _of_seats(facts: Facts) -> Iterator[str]:
 def _of_bookings(facts: Facts) -> Iterator[str]:
     if strays := facts.indexed - facts.bookings.keys():
         yield f"indexes name bookings that are not there: {strays}"
+    if used := facts.unused & facts.bookings.keys():
+        yield f"numbers of bookings that are there were given back: {used}"
+    if beyond := [n for n in facts.unused if n > int(facts.event.get("bookings", 0))]:
+        yield f"numbers were given back that were never drawn: {beyond}"
     for number, booking in facts.bookings.items():
         for broken in (*_of_states(booking), *_of_holds(booking, facts)):
             yield f"booking {number}: {broken} in {booking}"
@@ -287,7 +294,10 @@ def _of_line(facts: Facts, event: EventId) -> Iterator[str]:
     told = {int(place.split(":")[0]) for place in facts.patrons.values()}
     if strays := waiting - told:
         yield f"{strays} wait, and are no places"
-    if facts.line and facts.event.get("state") == "on_sale" and event not in facts.promoting:
+    ends = facts.event.get("sale_ends_at") or facts.event.get("starts_at")
+    over = ends is not None and int(ends) <= facts.ended_ms
+    sells = facts.event.get("state") == "on_sale" and not over
+    if facts.line and sells and event not in facts.promoting:
         layout = Layout.from_json(facts.event["layout"])
         seats = {i for span in layout.spans() for i in range(span.start, span.start + span.size)}
         if free := seats - facts.taken:
@@ -331,8 +341,10 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         ("HGETALL", own.patrons),
         ("ZRANGE", own.waiting, 0, -1),
         ("SMEMBERS", own.promote),
+        ("ZRANGE", own.openings, 0, -1),
+        ("ZRANGE", own.unused, 0, -1),
     )
-    shares, chores, patrons, line, promoting = rest
+    shares, chores, patrons, line, promoting, opening, unused = rest
     fields = _hash(whole)
     due, leaving = _scores(event, deadlines), _scores(event, ended)
     numbers = range(1, int(fields.get("bookings", 0)) + 1)
@@ -354,8 +366,9 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         {int(each) for each in chores},
         _hash(patrons),
         [int(each) for each in line],
-        {int(each) for each in promoting},
+        {int(each) for each in [*promoting, *opening]},
         due.keys() | leaving.keys(),
+        {int(each) for each in unused},
         began_ms,
         await _now_ms(wire),
     )

@@ -37,6 +37,8 @@ ORGANIZER = UserId("guest")
 """Who makes all events."""
 UNFINISHED = {Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED}
 IMPOSSIBLE = -1
+LONG_AGO_MS, NEVER_MS = 1_000, 32_000_000_000_000
+"""Times that are over, and yet to come, whenever a test runs."""
 
 
 class Leaving(Enum):
@@ -122,7 +124,9 @@ class Show:
         self.made = (zones, terms)
         self.seeded = seeded
         self.bookings: dict[BookingNumber, ModelBooking] = {}
-        self.last = self.bits = 0
+        self.used: set[int] = set()
+        """Numbers of bookings that ever were: none of them is given again."""
+        self.bits = 0
         self.restore()
 
     def restore(self) -> None:
@@ -142,6 +146,16 @@ class Show:
         for zone in zones:
             self.add_zone(zone)
         self.bits = max(ever, self.bits)
+
+    @property
+    def shut(self) -> tuple[str, ...]:
+        """Why it gives no seat now, if it does not: of all times only LONG_AGO_MS is over."""
+        if self.state is not State.ON_SALE:
+            return (self.state,)
+        opens, closes = self.terms.sale_starts_at_ms or 0, self.terms.sale_ends_at_ms or 0
+        if opens > LONG_AGO_MS:
+            return ("not_yet", str(opens), str(closes))
+        return ("over", str(opens), str(closes)) if closes == LONG_AGO_MS else ()
 
     @property
     def over(self) -> bool:
@@ -225,8 +239,8 @@ class Model:
         wanted = self._wanted(event, seats)
         if isinstance(wanted, Answer):
             return wanted
-        if show.state is not State.ON_SALE:
-            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if show.shut:
+            return Answer(Outcome.NOT_ON_SALE, show.shut)
         if len(wanted) > show.terms.seats_max:
             return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
         return self._make_room(show, wanted, None) or self._opened(show, user, wanted)
@@ -240,8 +254,8 @@ class Model:
             quantities[zone] += quantity
         if unknown := quantities.keys() - (show.floors & show.zones.keys()):
             return Answer(Outcome.NO_ZONE, (str(min(unknown)),))
-        if show.state is not State.ON_SALE:
-            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if show.shut:
+            return Answer(Outcome.NOT_ON_SALE, show.shut)
         if quantities.total() > show.terms.seats_max:
             return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
         if show.line:
@@ -275,7 +289,7 @@ class Model:
     def serve(self, event: EventId) -> None:
         """What is free goes to those who wait."""
         show = self.shows[event]
-        while show.line and show.state is State.ON_SALE and (free := _free(show)):
+        while show.line and not show.shut and (free := _free(show)):
             self._sell(show, show.line.pop(0), free[0])
 
     def standing(self, event: EventId, user: UserId) -> Standing | None:
@@ -291,8 +305,8 @@ class Model:
         before = show.patrons.get(user)
         if before and before.status is not Status.CANCELLED:
             return Answer(Outcome.ALREADY_BOOKED, (str(split_booking_id(before.id)[1]),))
-        if show.state is not State.ON_SALE:
-            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if show.shut:
+            return Answer(Outcome.NOT_ON_SALE, show.shut)
         free = not show.line and self._has_free(show, lambda: bool(_free(show)))
         if not free and not waits:
             return Answer(Outcome.SOLD_OUT)
@@ -565,8 +579,8 @@ class Model:
 
     def _cannot_grow(self, show: Show, booking: ModelBooking, wanted: Prices) -> Answer | None:
         """Why a booking cannot have more seats."""
-        if show.state is not State.ON_SALE:
-            return Answer(Outcome.NOT_ON_SALE, (show.state,))
+        if show.shut:
+            return Answer(Outcome.NOT_ON_SALE, show.shut)
         if refusal := self._make_room(show, wanted, booking):
             return refusal
         seats = len(booking.seats | wanted)
@@ -654,9 +668,9 @@ class Model:
         if not isinstance(said, Opened | Reserved | Standing):
             return BookingId(IMPOSSIBLE)
         event, number = split_booking_id(said.id)
-        if event != show.id or number <= show.last:
+        if event != show.id or number in show.used:
             return BookingId(IMPOSSIBLE)
-        show.last = number
+        show.used.add(number)
         return said.id
 
 

@@ -309,7 +309,25 @@ async def unpromoted(sale: Sale) -> None:
     await sale.ask("DEL", own.promote)
 
 
+async def unopened(sale: Sale) -> None:
+    """The same in an event whose sale is yet to open, and nobody is told when."""
+    await unpromoted(sale)
+    await sale.ask("HSET", sale.own.event, "sale_starts_at", 32_000_000_000_000)
+
+
 WRONG = [
+    Wrong(
+        "given_back_and_used",
+        lambda sale: sale.ask("ZADD", sale.own.unused, 2, 2, 99, 99),
+        ["the number of booking 100000002 was given back"],
+        mended=True,
+    ),
+    Wrong(
+        "has_come_back",
+        lambda sale: sale.ask("HSET", sale.own.gone, sale.event, "5:1:1"),
+        ["the event was taken away, and has come back"],
+    ),
+    Wrong("waits_for_an_opening", unopened, ["6 wait, and seat 1000007 is free"], mended=True),
     Wrong("waits_for_what_is_free", unpromoted, ["6 wait, and seat 1000007 is free"], mended=True),
     Wrong(
         "line_too_long",

@@ -379,7 +379,9 @@ async def test_a_paid_booking_may_be_cancelled_in_time(engine: Engine, wire: Wir
     assert await engine.bookings.refund(owns, BOB) == Answer(Outcome.NOT_YOURS)
     assert await engine.bookings.refund(owns, ANN) == Answer(Outcome.REFUND_DUE, ("1000",))
     assert await engine.bookings.refund(owns, ANN) == Answer(Outcome.CANCELLED)
-    soon = await make(engine, starts_at_ms=1_000_000_000_000)
+    # It is sold at its doors as well.
+    terms = replace(TERMS, sale_ends_at_ms=32_000_000_000_000)
+    soon = await make(engine, terms, starts_at_ms=1_000_000_000_000)
     late = await bought(engine, soon, 0)
     until = str(1_000_000_000_000 - 12 * HOUR_MS)
     assert await engine.bookings.refund(late, ANN) == Answer(Outcome.TOO_LATE, (until,))

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from billetter.api.answers import Answers
 from billetter.api.call import Call
 from billetter.api.endpoint import ACCOUNTS, EVERYBODY, Rules, post, put
 from billetter.api.inputs import Stop, wrong
-from billetter.api.replies import UNAUTHORIZED, Answers, Reply, error, reply
+from billetter.api.replies import UNAUTHORIZED, Reply, error, reply
 from billetter.api.schemas import ChangePassword, Login, Register
 from billetter.domain.account import Account
 from billetter.domain.ids import AccountId

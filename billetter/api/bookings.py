@@ -2,22 +2,12 @@
 
 from typing import Any
 
+from billetter.api.answers import REFUSALS, REFUSED, Answers, marked, named
 from billetter.api.call import Call
 from billetter.api.endpoint import get, patch, post, put
 from billetter.api.inputs import wrong
 from billetter.api.links import by_cursor, by_page
-from billetter.api.replies import (
-    NO_BOOKING,
-    REFUSALS,
-    REFUSED,
-    Answers,
-    Reply,
-    error,
-    marked,
-    named,
-    reply,
-    time_text,
-)
+from billetter.api.replies import NO_BOOKING, Reply, error, reply, time_text
 from billetter.api.schemas import Cursored, OfBooking, OpenBooking
 from billetter.api.views import described, items
 from billetter.domain.account import Role

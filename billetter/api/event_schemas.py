@@ -10,11 +10,13 @@ from pydantic import (
     Field,
     PrivateAttr,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from billetter.api.fields import Moment, Price, Seats, Seconds, Text, Title, either
-from billetter.domain.event import CANCEL_BEFORE_MS, CAP_MAX, Event, State
+from billetter.domain.event import CANCEL_BEFORE_MS, CAP_MAX, Event, State, check_window
 from billetter.domain.ids import SEATS_MAX
 from billetter.domain.layout import Layout, LayoutError, ZonePlan
 from billetter.domain.rows import Rows
@@ -47,6 +49,8 @@ TERMS = {
     "max_bought_per_user": ("bought_max", 1),
     "max_open_bookings_per_user": ("open_max", 1),
     "cancel_before_seconds": ("cancel_before_ms", 1_000),
+    "sale_starts_at": ("sale_starts_at_ms", 1),
+    "sale_ends_at": ("sale_ends_at_ms", 1),
 }
 """Fields of requests: the attributes they become, and how many of its units one of theirs is."""
 
@@ -109,6 +113,16 @@ class CreateEvent(BaseModel):
     max_bought_per_user: Cap | None = None
     max_open_bookings_per_user: Cap | None = None
     cancel_before_seconds: Lead = CANCEL_BEFORE_MS // 1000
+    sale_ends_at: Moment | None = None
+    sale_starts_at: Moment | None = None
+
+    @field_validator("sale_starts_at")
+    @classmethod
+    def _opens_before_it_ends(cls, opens: Any, info: ValidationInfo) -> Any:
+        """The fields above are checked by now; an end that is wrong is not among them."""
+        ends, starts = info.data.get("sale_ends_at"), info.data.get("starts_at")
+        check_window(opens, starts if ends is None else ends)
+        return opens
 
     @model_validator(mode="after")
     def _one_inventory(self) -> Self:
@@ -197,6 +211,8 @@ class AmendEvent(BaseModel):
     max_bought_per_user: Cap | None = None
     max_open_bookings_per_user: Cap | None = None
     cancel_before_seconds: Lead = 0
+    sale_starts_at: Moment | None = None
+    sale_ends_at: Moment | None = None
     state: Literal[State.ON_SALE, State.CLOSED] = State.ON_SALE
     zones: Zones = []
     capacity: Annotated[Seats, Field(alias="totalCapacity")] = 1

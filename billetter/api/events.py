@@ -3,11 +3,12 @@
 import time
 from typing import Any
 
+from billetter.api.answers import marked
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, HOSTS, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
 from billetter.api.links import by_cursor, by_page
-from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, marked, reply, time_text
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
 from billetter.api.ticket_schemas import Available
 from billetter.api.views import ticket_types
@@ -107,6 +108,8 @@ def _rows(events: Listed[ListedEvent]) -> list[dict[str, Any]]:
 def _plan(call: Call, body: CreateEvent) -> EventPlan:
     services = call.services
     starts_at: Any = body.starts_at
+    sale_starts_at: Any = body.sale_starts_at
+    sale_ends_at: Any = body.sale_ends_at
     return EventPlan(
         Details(
             body.title, body.external, body.description, starts_at, body.location, body.category
@@ -119,23 +122,28 @@ def _plan(call: Call, body: CreateEvent) -> EventPlan:
             body.max_bought_per_user,
             body.max_open_bookings_per_user,
             body.cancel_before_seconds * 1000,
+            sale_starts_at,
+            sale_ends_at,
         ),
         body.layout,
     )
 
 
 def _described(event: EventId, created_ms: int, details: Details) -> dict[str, Any]:
-    starts_at = details.starts_at_ms
     return {
         "id": event,
         "title": details.title,
         "external": details.external,
         "description": details.description,
-        "starts_at": None if starts_at is None else time_text(starts_at),
+        "starts_at": _time(details.starts_at_ms),
         "location": details.location,
         "category": details.category,
         "created_at": time_text(created_ms),
     }
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else time_text(ms)
 
 
 def _whole(sales: Sales) -> dict[str, Any]:
@@ -152,6 +160,8 @@ def _whole(sales: Sales) -> dict[str, Any]:
         "max_bought_per_user": terms.bought_max,
         "max_open_bookings_per_user": terms.open_max,
         "cancel_before_seconds": terms.cancel_before_ms // 1000,
+        "sale_starts_at": _time(terms.sale_starts_at_ms),
+        "sale_ends_at": _time(terms.sale_ends_at_ms),
         **_counted(sales.all),
         "zones": [
             _zone(zone, counts)

@@ -1,12 +1,13 @@
 """What organizers do with their events, and administrators with all of them."""
 
+from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
 from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.inputs import Stop, wrong
 from billetter.api.links import link, with_links
-from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Answers, Reply, error, marked, reply
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply
 from billetter.api.schemas import BookingsBefore, Removal
 from billetter.api.views import described
 from billetter.domain.account import Role
@@ -34,6 +35,8 @@ CHANGES = OF_ORGANIZERS | Rules(strict=True)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
     amended = await call.engine.organizers.amend(event, acting(call), body.change, call.once)
+    if amended.outcome is Outcome.BAD_WINDOW:
+        raise Stop(marked(wrong("sale_starts_at", amended.fields[0]), amended))
     if unless_bad("zones", amended).outcome is not Outcome.AMENDED:
         return NOT_AMENDED[amended]
     return marked(reply(200, {"id": event, "version": amended.fields[0]}), amended)

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from billetter.api.answers import Answers
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS, Rules, get, post
 from billetter.api.inputs import Stop
-from billetter.api.replies import NO_BOOKING, Answers, Reply, reply
+from billetter.api.replies import NO_BOOKING, Reply, reply
 from billetter.api.schemas import PaymentNotification, PaymentResult
 from billetter.api.signatures import (
     BadSignature,

@@ -1,8 +1,9 @@
 """Seats: listed, selected, released."""
 
+from billetter.api.answers import Answers
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get, patch
-from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_RELEASED, Answers, Reply, listed, reply
+from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_RELEASED, Reply, listed, reply
 from billetter.api.schemas import ListSeats, ReleaseSeat, SelectSeat
 from billetter.domain.booking import SeatStatus
 from billetter.domain.ids import BookingId, EventId, SeatId

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from billetter.api.answers import marked
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get, post
 from billetter.api.organizers import CHANGES, NOT_AMENDED, acting, unless_bad
-from billetter.api.replies import NO_EVENT, Reply, listed, marked, reply
+from billetter.api.replies import NO_EVENT, Reply, listed, reply
 from billetter.api.ticket_schemas import Addition, AddTicketType
 from billetter.api.views import ticket_type, ticket_types
 from billetter.domain.event import Counts

@@ -6,22 +6,12 @@ can only name themselves.
 
 from typing import Any
 
+from billetter.api.answers import REFUSED, Answers, marked, named
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, ORGANIZERS, get, post
 from billetter.api.event_schemas import SEATS_OF_BOOKING, STANDARD
 from billetter.api.inputs import Stop
-from billetter.api.replies import (
-    NO_BOOKING,
-    NO_EVENT,
-    REFUSED,
-    Answers,
-    Reply,
-    error,
-    marked,
-    named,
-    reply,
-    time_text,
-)
+from billetter.api.replies import NO_BOOKING, NO_EVENT, Reply, error, reply, time_text
 from billetter.api.ticket_schemas import Book, Initialize, OfTickets, OfUser, Reserve
 from billetter.domain.account import Role
 from billetter.domain.event import Details, Event, EventPlan, Terms
@@ -51,11 +41,8 @@ async def reserve(call: Call, body: Reserve) -> Reply:
 @post("/api/initialize", body=Initialize, roles=ORGANIZERS)
 async def initialize(call: Call, body: Initialize) -> Reply:
     created = await call.engine.events.create(_plan(call, body), call.user, call.idempotency)
-    event = await call.engine.events.get(created.id)
-    if event is None:
-        return marked(NO_EVENT, created)
-    total = body.totalTickets
-    shown = _event(event, total, total, updated_ms=event.created_ms)
+    total, made_ms = body.totalTickets, created.created_ms
+    shown = _event(created.id, body.name, total, total, made_ms, made_ms)
     return marked(reply(201, {"event": shown}), created)
 
 
@@ -89,11 +76,18 @@ async def read_tickets(call: Call, of: OfTickets) -> Reply:
     sales = await call.engine.events.sales(EventId(of.id))
     if sales is None:
         return NO_EVENT
-    seats = sales.all
-    shown = _event(sales.event, seats.total, seats.free, _changed_ms(sales.event))
+    event, seats = sales.event, sales.all
+    shown = _event(
+        event.id,
+        event.details.title,
+        seats.total,
+        seats.free,
+        event.created_ms,
+        _changed_ms(event),
+    )
     body = {
         "event": shown | {"waiting_list_count": sales.waiting},
-        "eventId": sales.event.id,
+        "eventId": event.id,
         "totalTickets": seats.total,
         "availableTickets": seats.free,
         "waitingListCount": sales.waiting,
@@ -142,13 +136,15 @@ def _standing(standing: Standing, name: int | str, *headers: tuple[bytes, bytes]
     return reply(200, {"booking": booking}, *headers)
 
 
-def _event(event: Event, total: int, available: int, updated_ms: int) -> dict[str, Any]:
+def _event(
+    event: EventId, name: str, total: int, available: int, created_ms: int, updated_ms: int
+) -> dict[str, Any]:
     return {
-        "id": event.id,
-        "name": event.details.title,
+        "id": event,
+        "name": name,
         "total_tickets": total,
         "available_tickets": available,
-        "created_at": time_text(event.created_ms),
+        "created_at": time_text(created_ms),
         "updated_at": time_text(updated_ms),
     }
 

@@ -15,6 +15,7 @@ class Outcome(Enum):
     RECORDED = "RECORDED"
     CREATED = "CREATED"
     DRAWN = "DRAWN"
+    RETURNED = "RETURNED"
     OPENED = "OPENED"
     CLAIMED = "CLAIMED"
     RELEASED = "RELEASED"
@@ -66,6 +67,7 @@ class Outcome(Enum):
     TOO_LATE = "TOO_LATE"
     HAS_BOOKINGS = "HAS_BOOKINGS"
     BAD_LAYOUT = "BAD_LAYOUT"
+    BAD_WINDOW = "BAD_WINDOW"
     LIMITED = "LIMITED"
     EMAIL_TAKEN = "EMAIL_TAKEN"
     USERNAME_TAKEN = "USERNAME_TAKEN"
@@ -85,6 +87,7 @@ class Outcome(Enum):
     CHANGED = "CHANGED"
     CALLED_OFF = "CALLED_OFF"
     UNCOUNTED = "UNCOUNTED"
+    NUMBER_USED = "NUMBER_USED"
 
 
 REFUSALS = frozenset(
@@ -139,6 +142,10 @@ ASIDE = frozenset(
         Outcome.KEPT,
         Outcome.NOT_INITIATED,
         Outcome.BAD_LAYOUT,
+        Outcome.BAD_WINDOW,
+        Outcome.RETURNED,
+        Outcome.NUMBER_USED,
+        Outcome.NO_COUNTER,
         Outcome.STALE_LAYOUT,
         Outcome.LAPSED,
         Outcome.CHANGED,
@@ -168,9 +175,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An event was made."""
+    """An event was made at created_ms (ms since 1970)."""
 
     id: EventId
+    created_ms: int
     outcome: Outcome
     replayed: bool
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from billetter.domain.event import Details, Sales, State
+from billetter.domain.event import Details, Sales
 from billetter.domain.layout import Layout
 from billetter.domain.text import searched
 
@@ -71,8 +71,8 @@ class Search:
             for zone in layout.zones
         )
 
-    def sells(self, sales: Sales) -> bool:
-        can_be_had = sales.event.state is State.ON_SALE and sales.all.free > 0
+    def sells(self, sales: Sales, now_ms: float) -> bool:
+        can_be_had = sales.event.sells_at(now_ms) and sales.all.free > 0
         return self.available is None or self.available == can_be_had
 
     def _starts(self, starts_at_ms: int | None) -> bool:

@@ -30,6 +30,8 @@ from billetter.engine.inspection import (
     SeatInspector,
     SeenEvent,
     booking_faults,
+    is_gone,
+    number_faults,
     see_booking,
     see_event,
     tally_faults,
@@ -159,12 +161,15 @@ class _Course:
     async def _look_at(self, event_id: EventId, largest: int, replay: Replay) -> None:
         self._report.events += 1
         self._events.forget(event_id)
+        was_gone = await is_gone(self._store, event_id)
         event = None
         with self._noting(event_id, "the event"):
             event = await self._events.get(event_id)
         seen = await self._see(event_id)
         if seen is None:
             return
+        if was_gone:
+            await self._add(event_id, Fault("the event was taken away, and has come back"))
         await replay.advance(seen.entry)
         known, gaps = set(replay.of(event_id).paid), replay.gaps
         last = await self._last(event_id, seen, largest)
@@ -181,6 +186,8 @@ class _Course:
         self._note(event_id, wrong)
         if event is not None:
             await self._look_at_line(event)
+        for fault in await number_faults(self._store, event_id):
+            await self._add(event_id, fault)
         for booking in first.odd:
             await self._judge(event_id, booking.number)
         self._report.bookings += first.bookings

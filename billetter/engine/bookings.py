@@ -60,8 +60,8 @@ class Bookings:
     ) -> Opened | Answer:
         """Open a booking, and claim all of `seats` with it: both, or neither.
 
-        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (the
-        event's state), CAP_REACHED (which cap, and what it is).
+        A refusal: NO_EVENT, EXHAUSTED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN, TOO_MANY, NOT_ON_SALE (its
+        state, or window), CAP_REACHED (which cap, and what it is).
         """
 
         async def wanted() -> Wanted | Answer:
@@ -155,7 +155,9 @@ class Bookings:
         index = keys.user_bookings(user)
         while True:
             part = await part_of(self._store, index, window)
-            found = await self._all_of([BookingId(entry.id) for entry in part.entries])
+            read = await self._all_of([BookingId(entry.id) for entry in part.entries])
+            # A number that was listed here in vain may have been given to somebody else.
+            found = [booking for booking in read if booking.user == user]
             made = {booking.id for booking in found}
             since_ms = time.time_ns() // 1_000_000 - LISTED_AHEAD_MS
             missing = [entry for entry in part.entries if entry.id not in made]

@@ -72,13 +72,18 @@ class Events:
     async def create_as(
         self, event: EventId, plan: EventPlan, user: UserId, *, seeded: bool = False
     ) -> Created:
-        """Make the event of this id, unless it exists. Seeded ones outlive a reset."""
+        """Make the event of this id, unless it exists, or did. Seeded ones outlive a reset.
+
+        Who repeats a creation is told what it was told, even when the event is gone by now.
+        """
         own = keys.of_event(event)
         made = fields.of_plan(plan) | ({"seeded": "1"} if seeded else {})
         flat = [text for field in made.items() for text in field]
-        answer = await self._store.run("create_event", [own.event, own.journal], event, user, *flat)
-        await self._store.command("ZADD", keys.EVENTS_INDEX, event, event)
-        return Created(event, answer.outcome, answer.replayed)
+        answer = await self._store.run("create_event", own.to_create(), event, user, *flat)
+        _, created_ms, standing = answer.fields
+        if standing == "1":
+            await self._store.command("ZADD", keys.EVENTS_INDEX, event, event)
+        return Created(event, int(created_ms), answer.outcome, answer.replayed)
 
     async def get(self, event: EventId) -> Event | None:
         """The event as this process knows it, read first if need be; None where there is none."""

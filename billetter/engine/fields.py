@@ -16,7 +16,8 @@ from billetter.domain.ids import EventId, UserId
 from billetter.domain.layout import Layout
 
 _DETAILS = ("title", "external", "description", "starts_at", "location", "category")
-_TERMS = ("hold_ms", "payment_ms", "seats_max", "caps", "cancel_before_ms")
+_WINDOW = ("sale_starts_at", "sale_ends_at")
+_TERMS = ("hold_ms", "payment_ms", "seats_max", "caps", "cancel_before_ms", *_WINDOW)
 LISTED = ("created", "state", *_DETAILS)
 WHOLE = ("version", "created", "state", "organizer", "layout", "bits", *_TERMS, *_DETAILS)
 
@@ -82,6 +83,8 @@ def _of(details: Details, terms: Terms, layout: Layout) -> Fields:
         "seats_max": terms.seats_max,
         "caps": ",".join(f"{name}={cap}" for name, cap in caps) or None,
         "cancel_before_ms": terms.cancel_before_ms,
+        "sale_starts_at": terms.sale_starts_at_ms,
+        "sale_ends_at": terms.sale_ends_at_ms,
         "bits": layout.bits,
         "layout": layout.to_json(),
     }
@@ -89,7 +92,8 @@ def _of(details: Details, terms: Terms, layout: Layout) -> Fields:
 
 
 def _terms(row: Sequence[Any]) -> Terms:
-    hold_ms, payment_ms, seats_max, caps, cancel_before_ms = row
+    hold_ms, payment_ms, seats_max, caps, cancel_before_ms, *window = row
+    sale_starts_at_ms, sale_ends_at_ms = (None if each is None else int(each) for each in window)
     pairs = (cap.split("=") for cap in caps.decode().split(",")) if caps else ()
     told = {name: int(cap) for name, cap in pairs}
     if told.get("open_max") == CAP_MAX:
@@ -100,6 +104,8 @@ def _terms(row: Sequence[Any]) -> Terms:
         int(seats_max),
         **told,
         cancel_before_ms=CANCEL_BEFORE_MS if cancel_before_ms is None else int(cancel_before_ms),
+        sale_starts_at_ms=sale_starts_at_ms,
+        sale_ends_at_ms=sale_ends_at_ms,
     )
 
 

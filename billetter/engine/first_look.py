@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from billetter.domain.booking import Status
 from billetter.domain.ids import BOOKINGS_MAX, BookingNumber, EventId, booking_id
-from billetter.engine import keys
+from billetter.engine import key_patterns, keys
 from billetter.engine.allowances import Part, parts_of
 from billetter.engine.inspection import SeenBooking, Suspicion, booking_faults, see_booking
 from billetter.engine.journal import Inventory
@@ -131,11 +131,11 @@ def sort_key(key: bytes, found: dict[EventId, int], numbers: dict[EventId, int])
 
     ValueError: it looks like one, and no script would ever find it.
     """
-    if (event := keys.event_of(key)) is not None:
+    if (event := key_patterns.event_of(key)) is not None:
         if keys.of_event(event).event.encode() != key:
             raise ValueError("no event is kept under that name")
         found[event] = 0
-    elif (booking := keys.booking_of(key)) is not None:
+    elif (booking := key_patterns.booking_of(key)) is not None:
         of, number = booking
         if keys.of_event(of).booking(number).encode() != key or number > BOOKINGS_MAX:
             raise ValueError("no booking is kept under that name")

@@ -147,6 +147,26 @@ async def see_event(store: Store, event: EventId) -> SeenEvent | None:
     return SeenEvent(revenue or "0", confirmed or "0", bookings or "0", entry or "0-0")
 
 
+async def number_faults(store: Store, event: EventId) -> list[Fault]:
+    """Numbers that are to be drawn again, and that a booking has.
+
+    One that was drawn between two looks is not there at the last; what has a booking never returns.
+    """
+    unused, found = keys.of_event(event).unused, []
+    for number in map(int, await store.command("ZRANGE", unused, 0, -1, reads=True)):
+        if await see_booking(store, event, BookingNumber(number)) is None:
+            continue
+        if await store.command("ZSCORE", unused, number, reads=True) is not None:
+            name = f"booking {booking_id(event, BookingNumber(number))}"
+            found.append(Fault(f"the number of {name} was given back", ("ZREM", unused, number)))
+    return found
+
+
+async def is_gone(store: Store, event: EventId) -> bool:
+    """Whether an event was taken away, for good."""
+    return bool(await store.command("HEXISTS", keys.of_event(event).gone, event, reads=True))
+
+
 def tally_faults(
     seen: SeenEvent, paid: dict[BookingNumber, int], known: set[BookingNumber], told: Inventory
 ) -> list[str]:

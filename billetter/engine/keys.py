@@ -4,7 +4,6 @@ Events are spread over 64 partitions and the partition is the hash tag, so that 
 change touches lies in one cluster slot.
 """
 
-import re
 from functools import lru_cache
 
 from billetter.domain.ids import AccountId, BookingNumber, EventId, UserId
@@ -22,10 +21,6 @@ USERNAMES = "{users}:usernames"
 TOKENS = "{users}:tokens"
 OURS = "{*"
 """A pattern for SCAN that no key of ours escapes; others may match it too."""
-
-_EVENT = re.compile(rb"\{p\d\d\}:event:(\d+)")
-_BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
-_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:once:.*|\{p\d\d\}:once:.*", re.DOTALL)
 
 
 def partition_tag(partition: int) -> str:
@@ -53,6 +48,14 @@ def data(tag: str) -> str:
     return f"{tag}:data"
 
 
+def openings(tag: str) -> str:
+    return f"{tag}:openings"
+
+
+def gone(tag: str) -> str:
+    return f"{tag}:gone"
+
+
 def lease(index: str) -> str:
     """Held by the sweeper that empties this index."""
     return f"{index}:sweeping"
@@ -74,14 +77,17 @@ class EventKeys:
         "deadlines",
         "ended",
         "event",
+        "gone",
         "holders",
         "journal",
+        "openings",
         "patrons",
         "promote",
         "shares",
         "sold",
         "tag",
         "taken",
+        "unused",
         "waiting",
     )
 
@@ -94,11 +100,14 @@ class EventKeys:
         self.shares = f"{tag}:event:{event}:shares"
         self.patrons = f"{tag}:event:{event}:patrons"
         self.waiting = f"{tag}:event:{event}:waiting"
+        self.unused = f"{tag}:event:{event}:unused"
         self.deadlines = deadlines(tag)
         self.ended = ended(tag)
         self.journal = journal(tag)
         self.chores = chores(tag)
         self.promote = promote(tag)
+        self.openings = openings(tag)
+        self.gone = gone(tag)
         self._inventory = (self.event, self.taken, self.sold, self.holders)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
@@ -212,7 +221,19 @@ class EventKeys:
 
     def to_promote(self, number: BookingNumber) -> list[str]:
         """The same, for the first in the line."""
-        return [*self.to_place(number), self.promote]
+        return [*self.to_place(number), self.promote, self.openings]
+
+    def to_draw(self) -> list[str]:
+        """What a script needs that draws booking numbers, or takes them back."""
+        return [self.event, self.unused]
+
+    def to_create(self) -> list[str]:
+        """What a script needs that makes the event."""
+        return [self.event, self.journal, self.gone]
+
+    def to_restore(self) -> list[str]:
+        """What a script needs that makes the event what it was."""
+        return [self.event, self.chores, self.openings, self.journal]
 
     def to_amend(self) -> list[str]:
         """What a script needs that changes the event."""
@@ -229,8 +250,11 @@ class EventKeys:
             self.shares,
             self.patrons,
             self.waiting,
+            self.unused,
             self.promote,
+            self.openings,
             self.chores,
+            self.gone,
             self.journal,
         ]
 
@@ -262,20 +286,3 @@ def user_once(user: UserId, key: str) -> str:
 
 def limit(bucket: str) -> str:
     return f"{{l:{bucket}}}"
-
-
-def event_of(key: bytes) -> EventId | None:
-    """The event whose hash this key is, if it is one."""
-    found = _EVENT.fullmatch(key)
-    return EventId(int(found[1])) if found else None
-
-
-def booking_of(key: bytes) -> tuple[EventId, BookingNumber] | None:
-    """The booking whose hash this key is, if it is one."""
-    found = _BOOKING.fullmatch(key)
-    return (EventId(int(found[1])), BookingNumber(int(found[2]))) if found else None
-
-
-def is_of_requests(key: bytes) -> bool:
-    """Whether the key remembers a request."""
-    return _OF_REQUESTS.fullmatch(key) is not None

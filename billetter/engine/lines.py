@@ -12,6 +12,8 @@ from billetter.engine.scripts import Store
 
 PROMOTIONS_MAX = 1_000
 """Places handed on in one event before an answer; those left after them wait for the sweeper."""
+OPENINGS_MAX = 500
+"""Events of one partition whose opening is seen to at a time."""
 NOBODY = BookingNumber(0)
 
 
@@ -39,6 +41,20 @@ class Lines:
         for event in left:
             await self._hand_on(event, NOBODY)
         return len(left)
+
+    async def open_due(self, now_ms: int) -> int:
+        """Hand on in events whose line waited for the sale to open, which it has; in how many."""
+        indexes = map(keys.openings, map(keys.partition_tag, range(keys.PARTITIONS)))
+        due = await asyncio.gather(*(self._opened(index, now_ms) for index in indexes))
+        opened = [event for events in due for event in events]
+        for event in opened:
+            await self._hand_on(event, NOBODY)
+        return len(opened)
+
+    async def _opened(self, index: str, now_ms: int) -> list[EventId]:
+        window = (index, "-inf", now_ms, "LIMIT", 0, OPENINGS_MAX)
+        events = await self._store.command("ZRANGEBYSCORE", *window, reads=True)
+        return [EventId(int(event)) for event in events]
 
     async def _hand_on(self, event_id: EventId, first: BookingNumber) -> None:
         """Give free seats to those who wait, one after the other, from the first on."""

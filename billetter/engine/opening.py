@@ -1,11 +1,12 @@
 """New bookings: drawn, listed for their users, and made with what they want."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from billetter.domain.ids import (
-    BookingId,
     BookingNumber,
     EventId,
     SeatId,
@@ -19,9 +20,10 @@ from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
 from billetter.engine.numbers import Numbers
 from billetter.engine.once import Once
-from billetter.engine.repeat import Repeater
+from billetter.engine.repeat import ATTEMPTS_MAX, Repeater
 from billetter.engine.scripts import Store
 from billetter.engine.unit_of_work import one_change
+from billetter.wire.link import Reply
 
 Wants = Callable[[], Awaitable[Wanted | Answer]]
 """What a new booking wants, by what is known of the event now; or why it cannot be had."""
@@ -67,13 +69,14 @@ class Opener:
         user: UserId,
         once: Once | None,
         attempt: Callable[[BookingNumber], Awaitable[Answer]],
+        numbers_max: int = ATTEMPTS_MAX,
     ) -> Answer:
         """The final answer of what makes a booking under a number; NO_EVENT or EXHAUSTED.
 
         The user's list has the booking before there is one: whatever dies in between, nobody has a
         booking that they do not find, and both reach the disk at one stroke.
         """
-        number = await self._numbers.draw(event)
+        number, repeats = await self._numbers.draw(event), self._store.repeats
         if isinstance(number, Answer):
             self._events.forget(event)
             refusal = number
@@ -86,12 +89,17 @@ class Opener:
         try:
             answer = await self._repeater.final(event, lambda: attempt(number))
         except Unavailable:
-            self._unlist(index, booking)
+            self._unlist(index, event, number, repeats)
             raise
         if answer.outcome in _MADE and answer.fields[0] == str(number):
             await self._store.ensure(listed, *entry)
             return answer
-        self._unlist(index, booking)
+        if answer.outcome is Outcome.NUMBER_USED:
+            self._unlist(index, event, number)
+            if numbers_max == 1:
+                raise Unavailable("the numbers that were drawn are in use")
+            return await self.make(event, user, once, attempt, numbers_max - 1)
+        self._unlist(index, event, number, repeats)
         if answer.outcome in _MADE:
             await self._relist(index, event, answer)
         return answer
@@ -104,10 +112,28 @@ class Opener:
             known = booking_id(event, number)
             await self._store.command("ZADD", index, "NX", created_ms, known)
 
-    def _unlist(self, index: str, booking: BookingId) -> None:
-        """What is left of an entry whose booking was not made goes when it is seen."""
+    def _unlist(self, index: str, event: EventId, number: BookingNumber, repeats: int = -1) -> None:
+        """What is left of an entry whose booking was not made goes when it is seen.
+
+        repeats: what they were before; nothing but a call that was sent twice can still use the
+        number. Once it is in no list, it is given back.
+        """
         with suppress(Unavailable):
-            self._store.begin("ZREM", index, booking)
+            unlisted = self._store.begin("ZREM", index, booking_id(event, number))
+            if self._store.repeats == repeats:
+                free = partial(self._give_back, event, number, repeats)
+                asyncio.ensure_future(unlisted).add_done_callback(free)
+
+    def _give_back(
+        self,
+        event: EventId,
+        number: BookingNumber,
+        repeats: int,
+        unlisted: asyncio.Future[Reply],
+    ) -> None:
+        lost = unlisted.cancelled() or unlisted.exception()
+        if not lost and self._store.repeats == repeats:
+            self._numbers.give_back(event, [number])
 
 
 def priced(event: EventId, taken: str) -> tuple[tuple[SeatId, ...], tuple[int, ...]]:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from billetter.domain.event import Change, Event
+from billetter.domain.event import Change, Event, WindowError, check_window
 from billetter.domain.ids import BookingNumber, EventId, UserId
 from billetter.domain.layout import LayoutError
 from billetter.domain.outcome import Answer, Outcome
@@ -41,9 +41,9 @@ class Organizers:
         """Make of the event what `change` makes of it: details, terms, layout, and state.
 
         The state can become `closed`, or `on_sale` again. AMENDED (version), or a refusal:
-        NO_EVENT, NOT_YOURS, NOT_ON_SALE (cancelled), BAD_LAYOUT (why), SEAT_TAKEN (a seat that
-        would go). Bookings keep their seats and prices. Caps hold for what users have already as
-        soon as this returns; those who have more keep it, and get no more.
+        NO_EVENT, NOT_YOURS, NOT_ON_SALE (cancelled), BAD_LAYOUT and BAD_WINDOW (why), SEAT_TAKEN (a
+        seat that would go). Bookings keep their seats and prices. Caps hold for what users have
+        already as soon as this returns; those who have more keep it, and get no more.
         """
         named = once or Once.anew()
 
@@ -53,11 +53,13 @@ class Organizers:
                 return await self._repeater.refuse(event_id, once, Answer(Outcome.NO_EVENT))
             try:
                 changed = change(event)
+                check_window(changed.terms.sale_starts_at_ms, changed.sale_ends_at_ms)
             except LayoutError as error:
                 refusal = Answer(Outcome.BAD_LAYOUT, (str(error),))
-                # The request is at fault, so its key is not used up; but what it did before counts.
-                brief = once and replace(once, ttl_ms=RETRY_TTL_MS)
-                return await self._repeater.refuse(event_id, brief, refusal)
+                return await self._repeater.refuse(event_id, _briefly(once), refusal)
+            except WindowError as error:
+                refusal = Answer(Outcome.BAD_WINDOW, (str(error),))
+                return await self._repeater.refuse(event_id, _briefly(once), refusal)
             own = keys.of_event(event_id)
             args = (user or "", event_id, event.version, *_difference(event, changed))
             return await self._store.change("amend_event", own, own.to_amend(), named, *args)
@@ -173,3 +175,8 @@ def _difference(event: Event, changed: Event) -> Iterator[str | int]:
 def _is_over(settled: Answer) -> bool:
     """Whether the event is cancelled, by this call or by another meanwhile."""
     return settled.outcome in (Outcome.CANCELLED, Outcome.KEPT)
+
+
+def _briefly(once: Once | None) -> Once | None:
+    """For a request that is at fault: its key is not used up, but what it did before counts."""
+    return once and replace(once, ttl_ms=RETRY_TTL_MS)

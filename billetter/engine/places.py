@@ -14,6 +14,8 @@ from billetter.engine.scripts import Store
 from billetter.engine.unreadable import noting
 
 BATCH = 200
+SELLING = (State.ON_SALE, "not_yet")
+"""What is free is handed on now, or when the sale opens."""
 
 _BECAME = {
     "active": Status.CONFIRMED,
@@ -68,7 +70,7 @@ async def line_fault(store: Store, event: Event) -> Fault | None:
     own = keys.of_event(event.id)
     answer = await store.run(
         "inspect_line",
-        [own.event, own.taken, own.waiting, own.promote],
+        [own.event, own.taken, own.waiting, own.promote, own.openings],
         event.id,
         event.version,
         tickets(event.layout),
@@ -78,7 +80,7 @@ async def line_fault(store: Store, event: Event) -> Fault | None:
     state, told, waiting, free, promoting = answer.fields
     if told != waiting:
         return Fault(f"{told} are said to wait, and {waiting} do")
-    if waiting != "0" and free and promoting == "0" and state == State.ON_SALE:
+    if waiting != "0" and free and promoting == "0" and state in SELLING:
         seat = seat_id(event.id, SeatIndex(int(free)))
         return Fault(f"{waiting} wait, and seat {seat} is free", ("SADD", own.promote, event.id))
     return None

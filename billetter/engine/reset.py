@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from billetter.domain.ids import EventId, UserId, booking_id
 from billetter.domain.outcome import Outcome
-from billetter.engine import keys
+from billetter.engine import key_patterns, keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
 from billetter.engine.once import Once
@@ -16,8 +16,9 @@ from billetter.engine.unit_of_work import note_change, one_change
 class Reset:
     """Removes Billetter's own keys only, each change a script: a sale that goes on stays right.
 
-    Event ids and booking numbers go on counting, so that an old payment callback never meets a
-    new booking. Journals stay: they say what happened, the reset included.
+    Event ids and booking numbers go on counting, and the ids of events that go are kept, so that an
+    old payment callback never meets a new booking. Journals stay: they say what happened, the
+    reset included.
     """
 
     def __init__(self, store: Store, events: Events, requests: Keys) -> None:
@@ -58,7 +59,7 @@ class Reset:
 
     async def _restore(self, event: EventId, user: UserId) -> None:
         own = keys.of_event(event)
-        declared = [own.event, own.chores, own.journal]
+        declared = own.to_restore()
         await self._store.change("restore_event", own, declared, Once.anew(), user, event)
         self._events.forget(event)
 
@@ -69,7 +70,7 @@ class Reset:
         self._events.forget(event)
 
     async def _discard(self, key: bytes) -> None:
-        if booking := keys.booking_of(key):
+        if booking := key_patterns.booking_of(key):
             event, number = booking
             declared = keys.of_event(event).to_discard(number)
             answer = await self._store.run("discard_booking", declared, event, number)
@@ -77,5 +78,5 @@ class Reset:
                 user = UserId(answer.fields[0])
                 index = keys.user_bookings(user)
                 await self._store.command("ZREM", index, booking_id(event, number))
-        elif keys.is_of_requests(key) and await self._store.command("UNLINK", key):
+        elif key_patterns.is_of_requests(key) and await self._store.command("UNLINK", key):
             note_change()

@@ -126,6 +126,11 @@ class Store:
         self.prepared = False
         self._scripts = {name: Script(name) for name in names()}
 
+    @property
+    def repeats(self) -> int:
+        """How many calls the wire had to send again so far; one that does not say never does."""
+        return getattr(self._wire, "repeats", 0)
+
     async def load(self) -> None:
         """Load every script, so that the first calls find them."""
         try:

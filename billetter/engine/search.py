@@ -1,6 +1,7 @@
 """Events looked for: one search at a time, of a bounded number of them, giving way to all else."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ class Finder:
             price = min(zone.price for zone in event.layout.zones)
         if search.available is not None:
             sales = await self._events.sales(listed.id)
-            if sales is None or not search.sells(sales):
+            if sales is None or not search.sells(sales, time.time() * 1000):
                 return None
         return _Found(listed, _place(listed, price, search))
 

@@ -37,8 +37,8 @@ class Seats:
         """Hold all of `seats` for `booking`, or none of them.
 
         CLAIMED, or a refusal: NO_BOOKING, NOT_YOURS, CLOSED, NO_SEAT, WRONG_EVENT, SEAT_TAKEN
-        (fields: the seat's id and when its hold ends, ms; 0: sold), TOO_MANY, NOT_ON_SALE (the
-        event's state), CAP_REACHED (`held_max` or `bought_max`, and what it is).
+        (fields: the seat's id and when its hold ends, ms; 0: sold), TOO_MANY, NOT_ON_SALE (its
+        state, or window), CAP_REACHED (`held_max` or `bought_max`, and what it is).
         """
         event_id, number = split_booking_id(booking)
         own = keys.of_event(event_id)

@@ -19,6 +19,8 @@ from billetter.engine.scripts import Store
 
 INTERVAL_S = 0.25
 """Between two looks for lapsed holds."""
+OPENINGS_S = 1.0
+"""Between two looks for sales that have opened and that somebody waited for."""
 UPKEEP_S = 30.0
 """Between two rounds of forgetting and trimming."""
 BATCH_MAX = 500
@@ -57,6 +59,8 @@ class Sweeper:
             try:
                 await self.expire_lapsed()
                 await self._lines.drain()
+                if rounds % int(OPENINGS_S / INTERVAL_S) == 0:
+                    await self._lines.open_due(await self._now_ms())
                 if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
                     await self.settle_events()
                     await self.forget_ended()

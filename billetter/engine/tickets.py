@@ -46,7 +46,7 @@ class Tickets:
     ) -> Opened | Answer:
         """Open a booking with tickets of each item, all or none.
 
-        A refusal: NO_EVENT, EXHAUSTED, NOT_ON_SALE (the event's state), TOO_MANY (seats of one
+        A refusal: NO_EVENT, EXHAUSTED, NOT_ON_SALE (its state, or window), TOO_MANY (seats of one
         booking at most), NO_ZONE (zone number: there is none, or its seats have numbers),
         SOLD_OUT (zone number), CAP_REACHED (which cap, and what it is).
         """
@@ -68,7 +68,7 @@ class Tickets:
         """Give the user one place, any free seat of the event in zone order, sold at once.
 
         Reserved (outcome RESERVED), or a refusal: NO_EVENT, EXHAUSTED, ALREADY_BOOKED (the number
-        of the booking), NOT_ON_SALE (the event's state), SOLD_OUT, CAP_REACHED (which cap, and
+        of the booking), NOT_ON_SALE (its state, or window), SOLD_OUT, CAP_REACHED (which cap, and
         what it is).
         """
         said = await self._place(event_id, user, False, once)
@@ -82,7 +82,7 @@ class Tickets:
         """The same; where no seat is free, and while others wait, a place at the end of the line.
 
         Standing (outcome CONFIRMED or WAITING), or a refusal: NO_EVENT, EXHAUSTED, ALREADY_BOOKED,
-        NOT_ON_SALE (the event's state), CAP_REACHED (which cap, and what it is).
+        NOT_ON_SALE (its state, or window), CAP_REACHED (which cap, and what it is).
         """
         return await self._place(event_id, user, True, once)
 

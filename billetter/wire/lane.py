@@ -48,6 +48,9 @@ class Lane:
     handshake: commands that must succeed on a connection before calls may use it.
     deadline_s: seconds a call may take, and a connection may take to be made.
     in_flight_max: calls under way at once; more are refused.
+
+    repeats: how many calls went back to be sent again, as their connection was lost. The first
+        sending of one may still run, at any time after the second.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Lane:
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
         self._link: Link | None = None
+        self.repeats = 0
         self._up = asyncio.Event()
         self._lost_at = -math.inf
         self._reason = "not started"
@@ -178,6 +182,7 @@ class Lane:
         link.sent.clear()
         for call in reversed(calls):
             if call.sends < SENDS_MAX:
+                self.repeats += 1
                 self._waiting.appendleft(call)
             else:
                 call.fail("the connection was lost before the reply")

@@ -85,7 +85,8 @@ async def test_reset_leaves_nothing_of_what_was_made(alone: Api) -> None:
     granted(await alone.post("/api/reset", None))
 
     left = {key.decode() for key in set(await alone.redis("KEYS", "*")) - before}
-    assert left == {f"{{p{event % 64:02}}}:journal"}
+    tag = f"{{p{event % 64:02}}}"
+    assert left == {f"{tag}:journal", f"{tag}:gone"}
     assert b"{events}:next" in before
 
 

@@ -322,7 +322,7 @@ async def test_a_paid_booking_is_given_back_for_its_money(any_api: Api) -> None:
 
 async def test_it_can_be_too_late(any_api: Api) -> None:
     late = "2020-01-01T00:00:00Z"
-    event = await any_api.make_event(**PLACES, starts_at=late)
+    event = await any_api.make_event(**PLACES, starts_at=late, sale_ends_at="2999-01-01T00:00:00Z")
     booking = await paid(any_api, event, 2, 1)
     answer = await any_api.give_back(booking)
     refused(answer, 409, "too_late")

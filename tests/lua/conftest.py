@@ -15,3 +15,4 @@ async def stage(wire: Wire) -> AsyncIterator[Stage]:
     yield stage
     # Others that share the server may sweep; what they would find here has no layout.
     await stage.command("SREM", stage.own.promote, stage.event)
+    await stage.command("ZREM", stage.own.openings, stage.event)

@@ -68,7 +68,11 @@ class Stage:
         return reply
 
     async def draw(self, largest: int, count: int = 1) -> Reply:
-        return await self.run("draw_numbers", [self.own.event], largest, count)
+        return await self.run("draw_numbers", self.own.to_draw(), largest, count)
+
+    async def give_back(self, *numbers: int, once: str = "") -> Reply:
+        keys = self._with(once or f"numbers-{next(_event_ids)}", self.own.to_draw())
+        return await self.run("return_numbers", keys, ONCE_MS, *numbers)
 
     async def open(
         self,
@@ -186,7 +190,7 @@ class Stage:
         return await self.run("delete_event", keys, ONCE_MS, user, self.event)
 
     async def restore(self, once: str = "a") -> Reply:
-        keys = self._with(once, [self.own.event, self.own.chores, self.own.journal])
+        keys = self._with(once, self.own.to_restore())
         reply = await self.run("restore_event", keys, ONCE_MS, BOB, self.event)
         self.version = str(reply[-1])
         return reply
@@ -239,7 +243,7 @@ class Stage:
         return self.own.once(f"{self.event}-{once}")
 
     def to_create(self) -> list[str]:
-        return [self.own.event, self.own.journal]
+        return self.own.to_create()
 
     def to_read(self) -> list[str]:
         return [self.own.event, self.own.taken, self.own.sold]
@@ -361,6 +365,11 @@ class Stage:
     async def is_chore(self) -> bool:
         return str(self.event) in await self.command("SMEMBERS", self.own.chores)
 
+    async def kept(self) -> str | None:
+        """What is kept of the event for ever, once it is gone."""
+        kept: str | None = await self.command("HGET", self.own.gone, self.event)
+        return kept
+
     async def deadline(self, number: int) -> int | None:
         return await self._score(self.own.deadlines, number)
 
@@ -407,7 +416,7 @@ class Stage:
     async def snapshot(self) -> dict[str, object]:
         """Every key of this event and the shared ones of its partition, with values and ends."""
         shared = {self.own.deadlines, self.own.ended, self.own.journal, self.own.chores}
-        shared.add(self.own.promote)
+        shared |= {self.own.promote, self.own.openings, self.own.gone}
         found = await self.command("KEYS", f"{self.own.tag}:*")
         keys = [key for key in found if key in shared or f":{self.event}" in key] + self.watched
         contents = await asyncio.gather(*(self._content(key) for key in keys))

@@ -50,6 +50,20 @@ async def test_nothing_is_left_of_what_was_sold_before_a_reset(stage: Stage) -> 
     assert not {*stage.to_read()} & set(await stage.snapshot())
 
 
+async def test_nothing_is_left_of_an_opening(stage: Stage) -> None:
+    await stage.command("ZADD", stage.own.openings, 1, stage.event)
+    assert await stage.delete() == ["REMOVED"]
+    assert await stage.command("ZSCORE", stage.own.openings, stage.event) is None
+
+
+async def test_its_id_is_kept(stage: Stage) -> None:
+    assert await stage.delete(BOB, once="b") == ["NOT_YOURS"]
+    assert await stage.kept() is None
+    created = (await stage.fields())["created"]
+    await stage.delete()
+    assert await stage.kept() == f"0:{stage.version}:{created}"
+
+
 async def test_an_administrator_may(stage: Stage) -> None:
     assert await stage.delete(NOBODY) == ["REMOVED"]
 

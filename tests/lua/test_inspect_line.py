@@ -5,7 +5,7 @@ from tests.lua.stage import ANN, PLACES, Reply, Stage
 
 async def inspected(stage: Stage, version: str = "") -> Reply:
     own = stage.own
-    keys = [own.event, own.taken, own.waiting, own.promote]
+    keys = [own.event, own.taken, own.waiting, own.promote, own.openings]
     about = (stage.event, version or stage.version, PLACES.replace("8-8", "8-8+16-18"))
     return await stage.unchanged(stage.run("inspect_line", keys, *about))
 

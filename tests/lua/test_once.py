@@ -54,6 +54,10 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
     "amend_event": (nothing, lambda stage, once: stage.amend(title="B", once=once)),
     "cancel_event": (nothing, lambda stage, once: stage.cancel_event(once=once)),
     "delete_event": (nothing, lambda stage, once: stage.delete(once=once)),
+    "return_numbers": (
+        lambda stage: stage.draw(9),
+        lambda stage, once: stage.give_back(1, once=once),
+    ),
     "restore_event": (nothing, lambda stage, once: stage.restore(once=once)),
     "note_payment": (
         lambda stage: stage.open(1),
@@ -64,6 +68,7 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
 
 
 NAMED = {"amend_event", "delete_event", "give_up_place", "note_payment", "record_refusal"}
+NAMED |= {"return_numbers"}
 """Scripts that are never called without a key."""
 
 
@@ -119,6 +124,16 @@ async def test_after_its_time_a_key_is_free_again(stage: Stage) -> None:
         while await stage.command("EXISTS", stage.once_key("a")):
             pass
     assert (await stage.open(2, 6, once="a"))[:2] == ["OPENED", "2"]
+
+
+async def given(stage: Stage) -> None:
+    """Two numbers are drawn."""
+    await stage.draw(9, 2)
+
+
+async def missing(stage: Stage) -> None:
+    """No event, and none that ever was."""
+    await stage.command("DEL", stage.own.event)
 
 
 @dataclass(frozen=True)
@@ -246,10 +261,11 @@ CASES = [
     Case("free_key", "", reserve, free, True),
     Case("take_token", "", nothing, take_token, False),
     Case("return_token", "", spent, return_token, True),
-    Case("create_event", "", Stage.remove, lambda stage: stage.create(), False),
+    Case("create_event", "", missing, lambda stage: stage.create(), False),
     Case("draw_numbers", "", nothing, lambda stage: stage.draw(9), False),
     Case("draw_id", "", counting, draw_id, False),
     Case("skip_ids", "", nothing, skip_ids, False),
+    Case("return_numbers", "", given, lambda stage: stage.give_back(1), False),
     Case("open_booking", "", nothing, lambda stage: stage.open(1), False),
     Case("open_booking", "seats", nothing, lambda stage: stage.open(1, 5, once="a"), False),
     Case("claim_seats", "", lambda s: s.open(1), lambda s: s.claim(1, 5, once="a"), False),

@@ -23,7 +23,9 @@ async def test_what_was_left_to_do_and_what_was_counted_goes_too(stage: Stage) -
     await stage.plan(caps="open_max=2")
     await stage.open(1)
     await stage.cancel_event()
+    await stage.command("ZADD", stage.own.openings, 1, stage.event)
     await stage.remove()
+    assert await stage.command("ZSCORE", stage.own.openings, stage.event) is None
     assert not await stage.is_chore()
     assert stage.own.shares not in await stage.snapshot()
 
@@ -33,8 +35,11 @@ async def test_what_a_late_expiry_left_behind_goes_too(stage: Stage) -> None:
     await stage.remove()
     await stage.expire(1)
     assert stage.own.taken in await stage.snapshot()
+    kept = await stage.kept()
+    assert kept
     assert await stage.remove() == ["REMOVED"]
     assert stage.own.taken not in await stage.snapshot()
+    assert await stage.kept() == kept
 
 
 async def test_its_bookings_are_left_and_nothing_can_be_sold(stage: Stage) -> None:

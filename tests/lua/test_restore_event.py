@@ -26,7 +26,9 @@ async def test_what_was_amended_is_as_it_was(stage: Stage) -> None:
 async def test_a_cancelled_one_is_on_sale_again(stage: Stage) -> None:
     await stage.paying(1, 5)
     await stage.cancel_event()
+    await stage.command("ZADD", stage.own.openings, 1, stage.event)
     await stage.restore()
+    assert await stage.command("ZSCORE", stage.own.openings, stage.event) is None
     fields = await stage.fields()
     assert fields["state"] == "on_sale"
     assert "payments" not in fields

@@ -68,10 +68,14 @@ async def plugged(cable: Cable, deadline_s: float = 2.0) -> tuple[Lane, asyncio.
 
 
 async def test_a_call_cut_once_is_repeated_once(tmp_path: Path) -> None:
-    answers = iter([CUT, OK])
+    answers = iter([OK, CUT, OK])
     async with served(tmp_path, lambda _: next(answers)) as (server, lane):
+        assert isinstance(lane, Lane)
+        assert await lane.call("DEL", "b") == b"OK"
+        assert lane.repeats == 0
         assert await lane.call("DEL", "a") == b"OK"
-    assert server.seen == [[b"DEL", b"a"]] * 2
+        assert lane.repeats == 1
+    assert server.seen == [[b"DEL", b"b"], *[[b"DEL", b"a"]] * 2]
     assert server.connections == 2
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from bench.torture.workload import HOLD_MS
 from billetter.domain.account import Account, Role
-from billetter.domain.event import Details, EventPlan, Terms
+from billetter.domain.event import Details, Event, EventPlan, Terms
 from billetter.domain.ids import (
+    BOOKINGS_MAX,
     AccountId,
     BookingId,
     EventId,
@@ -26,6 +27,8 @@ from billetter.engine import Engine, Retention, keys
 from billetter.engine.once import Once
 
 SEATS = 64
+NEVER_MS = 32_000_000_000_000
+"""A time that is yet to come, whenever a torture runs."""
 SHORT_MS = 20
 FORGOTTEN_AT_ONCE = Retention(ended_ms=0)
 BUCKET = Policy(Group.WRITE, count=100, window_s=1, by=By.USER)
@@ -142,6 +145,11 @@ def plan(hold_ms: int = HOLD_MS, payment_ms: int = HOLD_MS, seats: int = SEATS) 
     return EventPlan(Details("Torture"), Terms(hold_ms, payment_ms, 8), layout)
 
 
+def ended(event: Event) -> Event:
+    """Its sale is over."""
+    return replace(event, terms=replace(event.terms, sale_ends_at_ms=1))
+
+
 def user_of(name: str) -> UserId:
     return UserId(f"x:{name}")
 
@@ -169,6 +177,12 @@ async def _booking(engine: Engine, event: EventId, ann: UserId, words: Sequence[
     return opened.id
 
 
+async def _draw(engine: Engine, event: EventId) -> None:
+    """Three numbers, of which nobody makes a booking."""
+    own = keys.of_event(event)
+    await engine.store.run("draw_numbers", own.to_draw(), BOOKINGS_MAX, 3)
+
+
 async def _walk(engine: Engine, bed: Bed, words: Iterable[str]) -> None:
     """All that happens after the booking was opened."""
 
@@ -186,6 +200,9 @@ async def _walk(engine: Engine, bed: Bed, words: Iterable[str]) -> None:
         "confirm": lambda: engine.bookings.confirm(bed.booking),
         "lapse": lambda: asyncio.sleep(2 * SHORT_MS / 1000),
         "expire": lambda: engine.bookings.expire(*split_booking_id(bed.booking)),
+        "over": lambda: engine.organizers.amend(bed.event, bed.bob, ended),
+        "give_up": lambda: engine.tickets.give_up(bed.event, bed.ann),
+        "drawn": lambda: _draw(engine, bed.event),
         "close": lambda: engine.organizers.cancel(bed.event, bed.bob),
         "line": line,
         "tokens": tokens,

@@ -51,6 +51,14 @@ async def _open_lapsed(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return opened
 
 
+async def _give_numbers_back(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """All but the booking's own: those that were drawn ahead as well."""
+    own, (_, number) = keys.of_event(bed.event), split_booking_id(bed.booking)
+    others = (each for each in (1, 2, 3) if each != number)
+    named = once or Once.anew()
+    return await engine.store.change("return_numbers", own, own.to_draw(), named, *others)
+
+
 async def _release(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return await engine.seats.release(bed.seats(1)[0], bed.ann, once)
 
@@ -117,6 +125,9 @@ STEPS = [
     Step("begin a payment", "seats", _pay),
     Step("confirm", "seats pay", _confirm, frees=True),
     Step("confirm late", "seats pay lapse expire", _confirm, payment_ms=SHORT_MS, frees=True),
+    Step("begin a payment after the sale", "seats over", _pay),
+    Step("confirm after the sale", "seats pay over", _confirm, frees=True),
+    Step("give numbers back", "drawn", _give_numbers_back),
     Step("confirm what was cancelled", "seats pay cancel", _confirm, frees=True),
     Step("cancel", "seats", _cancel, frees=True),
     Step("fail", "seats pay", _fail, frees=True),

@@ -7,7 +7,7 @@ it is answered, or said to be left.
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.torture.steps.bed import Act, Bed, Step, Told
+from bench.torture.steps.bed import NEVER_MS, Act, Bed, Step, Told, ended
 from billetter.domain.event import Event
 from billetter.engine import Engine, keys
 from billetter.engine.once import Once
@@ -29,10 +29,19 @@ def _capped(event: Event) -> Event:
     return replace(event, terms=replace(event.terms, held_max=5, bought_max=6))
 
 
+def _put_off(event: Event) -> Event:
+    """Its sale is yet to open."""
+    return replace(event, terms=replace(event.terms, sale_starts_at_ms=NEVER_MS))
+
+
 def _larger(event: Event) -> Event:
     """With one more seat each time."""
     zone = event.layout.zones[0]
     return replace(event, layout=event.layout.sized(zone.number, zone.size + 1))
+
+
+def _reopened(event: Event) -> Event:
+    return replace(event, terms=replace(event.terms, sale_ends_at_ms=None))
 
 
 async def _cancel(engine: Engine, bed: Bed, once: Once | None) -> Told:
@@ -46,9 +55,8 @@ async def _delete(engine: Engine, bed: Bed, once: Once | None) -> Told:
 async def _restore(engine: Engine, bed: Bed, once: Once | None) -> Told:
     """As a reset does, which restores every seeded event of a Redis."""
     own = keys.of_event(bed.event)
-    declared = [own.event, own.chores, own.journal]
     return await engine.store.change(
-        "restore_event", own, declared, once or Once.anew(), bed.bob, bed.event
+        "restore_event", own, own.to_restore(), once or Once.anew(), bed.bob, bed.event
     )
 
 
@@ -56,6 +64,14 @@ STEPS = [
     Step("amend an event", "", _amend(_longer)),
     Step("amend an event with caps", "seats", _amend(_capped)),
     Step("amend an event that others wait for", "seats line", _amend(_larger), seats=2),
+    Step("end a sale that others wait for", "seats line", _amend(ended), seats=2),
+    Step("put a sale off that others wait for", "place line", _amend(_put_off), seats=1),
+    Step(
+        "open a sale again that others wait for",
+        "place line over give_up",
+        _amend(_reopened),
+        seats=1,
+    ),
     Step("cancel an event", "seats pay confirm line", _cancel, seats=2),
     Step("cancel an event with seats held", "seats", _cancel),
     Step("delete an event", "", _delete, frees=True),

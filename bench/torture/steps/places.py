@@ -15,6 +15,11 @@ async def _book(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return await engine.tickets.book(bed.event, bed.bob, once)
 
 
+async def _book_late(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """Under a name, so that what was refused is refused again."""
+    return await engine.tickets.book(bed.event, bed.bob, once or Once.anew())
+
+
 async def _reserve(engine: Engine, bed: Bed, once: Once | None) -> Told:
     told = await engine.tickets.reserve(bed.event, bed.bob, once)
     return Answer(told.outcome) if isinstance(told, Reserved) else told
@@ -48,6 +53,8 @@ STEPS = [
     Step("wait for a place", "place", _book, seats=1),
     Step("give up a place", "place", _give_up, frees=True),
     Step("give up a place that others wait for", "place line", _give_up, seats=1, frees=True),
+    Step("give up a place after the sale", "place line over", _give_up, seats=1, frees=True),
+    Step("book a place after the sale", "over", _book_late),
     Step("leave a line", "place line", _leave, seats=1, frees=True),
     Step("cancel what others wait for", "seats line", _cancel, seats=2, frees=True),
     Step("refund", "seats pay confirm", _refund, frees=True),

@@ -21,7 +21,8 @@ class Sight:
     journal: what was journalled, of its accounts as well. bookings: with their users, and whether
     they are in their users' lists. sums: counts of the event. event: as it is now. places: of its
     users, with their positions in the line. shares: what counts towards their caps.
-    left: what is left to the sweeper, whether the event is listed, whether a rate limit counts.
+    left: what is left to the sweeper, whether the event is listed, whether a rate limit counts,
+    whether the event's id is kept. A number that is given back or not makes no difference.
     accounts: of its users. names: of theirs that are taken, and API tokens that stand for anybody.
     """
 
@@ -141,8 +142,10 @@ async def _left(engine: Engine, bed: Bed) -> tuple[bool, ...]:
     looks = (
         ("SISMEMBER", own.chores, bed.event),
         ("SISMEMBER", own.promote, bed.event),
+        ("ZSCORE", own.openings, bed.event),
         ("ZSCORE", keys.EVENTS_INDEX, bed.event),
         ("EXISTS", bed.bucket),
+        ("HEXISTS", own.gone, bed.event),
     )
     return tuple([bool(await engine.store.command(*look, reads=True)) for look in looks])
 
