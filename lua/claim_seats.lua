@@ -28,11 +28,12 @@
 --- @include "lib/once"
 --- @include "lib/share"
 --- @include "lib/take"
+--- @include "lib/who_waits"
 local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps', 'waiting')
+    'state', 'caps', 'waiting', 'waiting_free')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -51,8 +52,9 @@ return once(KEYS[9], ARGV[1], function()
   end
   local now = now_ms()
   local wanted = {unpack(ARGV, 6)}
+  local line, bits = who_waits(plan[7], plan[8]), tonumber(plan[2])
   local free, refusal, provisional =
-    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), plan[7], wanted, now)
+    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, line, wanted, now)
   if plan[5] ~= 'on_sale' and (refusal or #free > 0) then
     return {'NOT_ON_SALE', plan[5]}
   end

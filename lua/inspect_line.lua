@@ -9,19 +9,16 @@
   Outcomes, first that applies
         NO_EVENT · STALE_LAYOUT version
         INSPECTED state, how many wait by the event's own word, how many there are in the line, a
-          free seat ('' for none), whether it is to be handed on (0 or 1)
+          free seat that one of them may have ('' for none), whether it is to be handed on (0 or 1)
   Replay: natural (it reads). ]]
---- @include "lib/search"
-local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting')
+--- @include "lib/next"
+local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting', 'bits')
 if not plan[1] then
   return {'NO_EVENT'}
 end
 if plan[1] ~= ARGV[2] then
   return {'STALE_LAYOUT', plan[1]}
 end
-local free = nil
-for first, last in string.gmatch(ARGV[3], '[:+](%d+)-(%d+)') do
-  free = free or next_seat(KEYS[2], 0, tonumber(first), tonumber(last))
-end
+local _, seat = next_in_line(KEYS[2], KEYS[3], tonumber(plan[4]), ARGV[3])
 return {'INSPECTED', plan[2], plan[3] or '0', tostring(redis.call('ZCARD', KEYS[3])),
-  free and tostring(free) or '', redis.call('SISMEMBER', KEYS[4], ARGV[1])}
+  seat and string.match(seat, '^%d+') or '', redis.call('SISMEMBER', KEYS[4], ARGV[1])}

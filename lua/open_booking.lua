@@ -30,11 +30,12 @@
 --- @include "lib/share"
 --- @include "lib/take"
 --- @include "lib/tickets"
+--- @include "lib/who_waits"
 local user, event, number, version, tickets = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps', 'waiting')
+    'state', 'caps', 'waiting', 'waiting_free')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -62,12 +63,13 @@ return once(KEYS[9], ARGV[1], function()
     return {'TOO_MANY', plan[4]}
   end
   local now = now_ms()
+  local line = who_waits(plan[7], plan[8])
   local free, refusal, provisional
   if tickets == '' then
     free, refusal, provisional =
-      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, plan[7], wanted, now)
+      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, line, wanted, now)
   else
-    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, plan[7], tickets, now)
+    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, line, tickets, now)
   end
   if refusal then
     return refusal, provisional

@@ -1,5 +1,6 @@
 #!lua
---[[ Sell a free seat to the first who waits.
+--[[ Give a free seat to the first who waits and may have it: who is entitled only to what costs
+  nothing is passed over where nothing of that is free.
   KEYS  1 {p07}:event:7            hash   the event
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:event:7:sold       bitmap sold
@@ -13,15 +14,16 @@
   ARGV  1 event id   2 number of that booking   3 layout version
         4 the event's seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
   Outcomes, first that applies
-        KEPT                       nobody waits who is known, no seat is free, or the event is not on
-                                   sale
+        KEPT                       nobody waits who is known, no seat is free that they may have, or
+                                   the event is not on sale
         STALE_LAYOUT version
-        CHANGED number             another waits first by now
+        CHANGED number             another is the first by now who may have what is free
         PROMOTED number            the next one, for whom a seat is free as well; '0' for none
   Replay: natural (who is promoted waits no longer). ]]
 --- @include "lib/digits"
 --- @include "lib/journal"
 --- @include "lib/leave"
+--- @include "lib/next"
 --- @include "lib/now"
 --- @include "lib/place"
 local event, number, version, zones = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -30,15 +32,17 @@ local at = {
   shares = KEYS[7], patrons = KEYS[8],
 }
 local plan = redis.call('HMGET', at.event, 'version', 'bits', 'state', 'caps')
-local first = redis.call('ZRANGE', KEYS[9], 0, 0)[1]
-local open = plan[3] == 'on_sale' and first
+local open = plan[3] == 'on_sale' and redis.call('EXISTS', KEYS[9]) == 1
 if open and plan[1] ~= version then
   return {'STALE_LAYOUT', plan[1]}
 end
-if open and first ~= number then
+local first, seat = nil, nil
+if open then
+  first, seat = next_in_line(at.taken, KEYS[9], tonumber(plan[2]), zones)
+end
+if first and first ~= number then
   return {'CHANGED', first}
 end
-local seat = open and find_place(at.taken, tonumber(plan[2]), zones)
 local user = redis.call('HGET', at.booking, 'user')
 if not seat or not user then
   redis.call('SREM', KEYS[10], event)
@@ -48,8 +52,8 @@ end
 local price = sell_place(at, user, number, seat, plan[4], {'updated', digits(now_ms())})
 leave_line(at.event, KEYS[9], number)
 journal(KEYS[6], 'confirmed', event, number, user, seat, price)
-local next_one = redis.call('ZRANGE', KEYS[9], 0, 0)[1]
-if not next_one or not find_place(at.taken, tonumber(plan[2]), zones) then
+local next_one = next_in_line(at.taken, KEYS[9], tonumber(plan[2]), zones)
+if not next_one then
   redis.call('SREM', KEYS[10], event)
   return {'PROMOTED', '0'}
 end

@@ -473,8 +473,51 @@ WRONG = [
     Wrong(
         "money_owed_and_forgotten",
         lambda sale: sale.change(5, refund="due"),
-        ["booking 5 is to be forgotten, and money is owed for it"],
+        [
+            "booking 5 is to be forgotten, and money is owed for it",
+            "booking 5: its refund is due, and not listed",
+        ],
         mended=True,
+    ),
+    Wrong(
+        "money_owed_and_not_listed",
+        lambda sale: _owes(sale, "DEL", sale.own.refunds),
+        ["booking 4: its refund is due, and not listed"],
+        mended=True,
+    ),
+    Wrong(
+        "money_listed_and_not_owed",
+        lambda sale: sale.ask("ZADD", sale.own.refunds, 1, 4),
+        ["booking 4: no refund is due, and one is listed"],
+        mended=True,
+    ),
+    Wrong(
+        "refund_of_nothing",
+        lambda sale: sale.change(4, refund="done", refunds="p:7:cancelled:done:x"),
+        [
+            "booking 4 gives back what was not paid for it",
+            "booking 4 has been paid 993, and costs 1000",
+        ],
+    ),
+    Wrong(
+        "refund_twice",
+        lambda sale: _owes(sale, "HSET", sale.booking(4), "refunds", ":1000:x:due:,:1000:y:due:"),
+        ["booking 4 gives back what was not paid for it"],
+    ),
+    Wrong(
+        "refund_done_and_due",
+        lambda sale: _owes(sale, "HSET", sale.booking(4), "refund", "done"),
+        ["booking 4: its refund is done, by its list due"],
+    ),
+    Wrong(
+        "payment_of_another_sum",
+        lambda sale: sale.change(4, payments="p:999"),
+        ["booking 4 has been paid 999, and costs 1000"],
+    ),
+    Wrong(
+        "payments_in_no_form",
+        lambda sale: sale.change(4, payments="p:q:r"),
+        ["booking 4: its payments cannot be read"],
     ),
     Wrong(
         "ended_with_seats",
@@ -549,6 +592,13 @@ WRONG = [
         [f"seat {index} is not sold, its journal says otherwise" for index in (2, 3)],
     ),
 ]
+
+
+async def _owes(sale: Sale, *command: Argument) -> None:
+    """Booking 4 is given back, and then something is changed behind the scripts' back."""
+    said = await sale.engine.bookings.refund(booking_id(sale.event, BookingNumber(4)), ANN)
+    assert said.outcome is Outcome.REFUND_DUE
+    await sale.ask(*command)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda it: it.name)

@@ -62,8 +62,8 @@ TURNED = {"confirm_booking": {"NO_SEAT", "SEAT_TAKEN", "CAP_REACHED"}}
 WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "PEXPIRE", "SET", "SETBIT"}
 WRITES |= {"SADD", "SREM", "XADD", "ZADD", "ZREM"}
 READS = {"BITCOUNT", "BITPOS", "EXISTS", "GET", "GETBIT", "GETRANGE", "HGET", "HMGET", "TIME"}
-READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZRANGE"}
-READS |= {"ZRANGEBYSCORE", "ZRANK", "ZSCORE"}
+READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZCOUNT"}
+READS |= {"ZRANGE", "ZRANGEBYSCORE", "ZSCORE"}
 LUA_WORDS = {"and", "elseif", "function", "if", "in", "not", "or", "return", "until", "while"}
 LUA_WORDS |= {"ipairs", "tonumber", "tostring", "unpack"}
 

@@ -17,6 +17,7 @@ from billetter.api import (
     maps,
     organizers,
     payments,
+    refunds,
     replies,
     seats,
     system,
@@ -30,7 +31,7 @@ from billetter.api.middleware import Admission, RequestId
 ID_DIGITS_MAX = 16
 MODULES = (
     *(accounts, events, organizers, maps, ticket_types),
-    *(bookings, tickets, seats, payments, system),
+    *(bookings, tickets, seats, payments, refunds, system),
 )
 ENDPOINTS: list[Endpoint] = [endpoint for module in MODULES for endpoint in module.ENDPOINTS]
 """Every route there is."""

@@ -22,6 +22,7 @@ class Services:
 
     guests: whether who brings no credentials is the shared guest. policies: rate limits.
     payment_url: template of the payment page; payment_secret: what a gateway signs with.
+    currency: of all prices, as ISO 4217 has it.
     """
 
     engine: Engine
@@ -34,6 +35,7 @@ class Services:
     payment_ms: int
     payment_url: str | None
     payment_secret: bytes | None
+    currency: str
 
     def payment_page(self, booking: BookingId, amount: int) -> str | None:
         """Where the client pays; None without a gateway."""

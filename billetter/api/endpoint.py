@@ -59,6 +59,7 @@ _READS = {
     b"content-type",
     b"idempotency-key",
     b"if-none-match",
+    b"x-webhook-signature",
 }
 
 logger = logging.getLogger("billetter.api")

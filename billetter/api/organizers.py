@@ -7,7 +7,7 @@ from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.inputs import Stop, wrong
 from billetter.api.replies import NO_EVENT, Answers, Reply, error, marked, reply
 from billetter.api.schemas import BookingsBefore, Removal
-from billetter.api.views import described
+from billetter.api.views import described_to_organizer
 from billetter.domain.account import Role
 from billetter.domain.ids import EventId, UserId
 from billetter.domain.outcome import Answer, Outcome
@@ -53,7 +53,7 @@ async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
     if acting(call) not in (None, event.organizer):
         return NOT_YOUR_EVENT
     found, more = await call.engine.bookings.of_event(event_id, query.number, query.take)
-    listed = reply(200, await described(call.engine, found))
+    listed = reply(200, await described_to_organizer(call.engine, found))
     if more is None:
         return listed
     target = f"/api/events/{event_id}/bookings?before={more}&pageSize={query.take}"

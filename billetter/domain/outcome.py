@@ -39,6 +39,8 @@ class Outcome(Enum):
     REVOKED = "REVOKED"
     WAITING = "WAITING"
     PROMOTED = "PROMOTED"
+    SETTLED = "SETTLED"
+    UNMATCHED = "UNMATCHED"
     # Things read.
     SEATS = "SEATS"
     COUNTS = "COUNTS"
@@ -72,6 +74,8 @@ class Outcome(Enum):
     NO_ZONE = "NO_ZONE"
     SOLD_OUT = "SOLD_OUT"
     ALREADY_BOOKED = "ALREADY_BOOKED"
+    PAYMENT_REQUIRED = "PAYMENT_REQUIRED"
+    NO_REFUND = "NO_REFUND"
     # Nothing to do.
     HELD = "HELD"
     KEPT = "KEPT"

@@ -14,6 +14,7 @@ from billetter.engine.lines import Lines
 from billetter.engine.maps import SeatMaps
 from billetter.engine.opening import Opener
 from billetter.engine.organizers import Organizers
+from billetter.engine.payments import Payments
 from billetter.engine.repeat import Repeater
 from billetter.engine.reset import Reset
 from billetter.engine.scripts import Store
@@ -61,6 +62,7 @@ class Engine:
         made_by = (self.store, self.events, repeater, opener, self.lines, kept.ended_ms)
         self.bookings = Bookings(*made_by)
         self.tickets = Tickets(*made_by)
+        self.payments = Payments(self.store, self.bookings, kept.ended_ms)
         self.organizers = Organizers(self.store, self.events, repeater, self.lines)
         self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from billetter.domain.booking import Status
 from billetter.domain.ids import BookingNumber, EventId, UserId, booking_id
 from billetter.domain.outcome import Outcome
+from billetter.domain.payment import parse_payments, parse_refunds
 from billetter.engine import keys
 from billetter.engine.journal import Inventory, Replay, place
 from billetter.engine.scripts import Store
@@ -49,6 +50,9 @@ class SeenBooking:
     held: bool
     deadline: str
     forget: str
+    owed_since: str = ""
+    payments: str = ""
+    refunds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,12 @@ class SeenSeat:
 
 async def see_booking(store: Store, event: EventId, number: BookingNumber) -> SeenBooking | None:
     own = keys.of_event(event)
-    declared = [own.booking(number), own.hold(number), own.deadlines, own.ended]
+    declared = [own.booking(number), own.hold(number), own.deadlines, own.ended, own.refunds]
     answer = await store.run("inspect_booking", declared, event, number)
     if answer.outcome is Outcome.NO_BOOKING:
         return None
-    user, status, seats, amount, created, expires, refund, held, deadline, forget = answer.fields
+    user, status, seats, amount, created, expires, refund, held, *rest = answer.fields
+    deadline, forget, owed_since, payments, refunds = rest
     return SeenBooking(
         number,
         UserId(user),
@@ -88,6 +93,9 @@ async def see_booking(store: Store, event: EventId, number: BookingNumber) -> Se
         held == "1",
         deadline,
         forget,
+        owed_since,
+        payments,
+        refunds,
     )
 
 
@@ -119,12 +127,40 @@ def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterato
         yield Fault(f"{name} is {seen.status}, and due", ("ZREM", own.deadlines, member))
     if seen.held and seen.status not in UNFINISHED:
         yield Fault(f"{name} is {seen.status}, and has a hold")
-    leaves = seen.status in _ENDED and seen.refund != "due"
+    owes = seen.refund == "due" or bool(seen.owed_since)
+    leaves = seen.status in _ENDED and not owes
     if leaves and not seen.forget:
         yield Fault(f"{name} is never forgotten", ("ZADD", own.ended, forget_ms, member))
     if seen.forget and not leaves:
-        owed = "money is owed for it" if seen.refund == "due" else f"it is {seen.status}"
+        owed = "money is owed for it" if owes else f"it is {seen.status}"
         yield Fault(f"{name} is to be forgotten, and {owed}", ("ZREM", own.ended, member))
+    try:
+        yield from _money_faults(event, seen, name)
+    except (TypeError, ValueError):
+        yield Fault(f"{name}: its payments cannot be read")
+
+
+def _money_faults(event: EventId, seen: SeenBooking, name: str) -> Iterator[Fault]:
+    """What payments brought is what it costs and what goes back, and what is owed is listed."""
+    refunds = parse_refunds(seen.refunds)
+    paid = {each.id: each.amount for each in parse_payments(seen.payments, refunds)}
+    back = {each.payment_id: each.amount for each in refunds}
+    if len(back) != len(refunds) or not back.items() <= paid.items():
+        yield Fault(f"{name} gives back what was not paid for it")
+    states = {each.state for each in refunds}
+    mark = "due" if "due" in states else "done" if states else ""
+    if seen.refund != mark:
+        yield Fault(f"{name}: its refund is {seen.refund or 'none'}, by its list {mark or 'none'}")
+    kept = sum(paid.values()) - sum(back.values())
+    costs = int(seen.amount or 0) if seen.status is Status.CONFIRMED else 0
+    if paid and kept != costs:
+        yield Fault(f"{name} has been paid {kept}, and costs {costs}")
+    index = keys.of_event(event).refunds
+    if mark == "due" and not seen.owed_since:
+        mend = ("ZADD", index, seen.created, seen.number)
+        yield Fault(f"{name}: its refund is due, and not listed", mend)
+    if mark != "due" and seen.owed_since:
+        yield Fault(f"{name}: no refund is due, and one is listed", ("ZREM", index, seen.number))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ OURS = "{*"
 
 _EVENT = re.compile(rb"\{p\d\d\}:event:(\d+)")
 _BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
-_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:once:.*|\{p\d\d\}:once:.*", re.DOTALL)
+_OF_REQUESTS = re.compile(
+    rb"\{u:[^{}]+\}:once:.*|\{p\d\d\}:once:.*|\{pay:[^{}]+\}:booking|\{p\d\d\}:event:\d+:unmatched",
+    re.DOTALL,
+)
 
 
 def partition_tag(partition: int) -> str:
@@ -71,10 +74,12 @@ class EventKeys:
         "journal",
         "patrons",
         "promote",
+        "refunds",
         "shares",
         "sold",
         "tag",
         "taken",
+        "unmatched",
         "waiting",
     )
 
@@ -87,6 +92,8 @@ class EventKeys:
         self.shares = f"{tag}:event:{event}:shares"
         self.patrons = f"{tag}:event:{event}:patrons"
         self.waiting = f"{tag}:event:{event}:waiting"
+        self.refunds = f"{tag}:event:{event}:refunds"
+        self.unmatched = f"{tag}:event:{event}:unmatched"
         self.deadlines = deadlines(tag)
         self.ended = ended(tag)
         self.journal = journal(tag)
@@ -153,6 +160,9 @@ class EventKeys:
 
     def to_settle(self, number: BookingNumber) -> list[str]:
         """What a script needs that sells the seats of a booking."""
+        return [*self._to_sell(number), self.refunds, self.unmatched]
+
+    def _to_sell(self, number: BookingNumber) -> list[str]:
         return [
             *self._inventory,
             self.booking(number),
@@ -165,10 +175,14 @@ class EventKeys:
 
     def to_discard(self, number: BookingNumber) -> list[str]:
         """What a script needs that undoes a booking, whatever its state."""
-        return [*self.to_settle(number), self.patrons, self.waiting, self.promote]
+        own = [self.patrons, self.waiting, self.promote, self.refunds]
+        return [*self._to_sell(number), *own]
 
     def to_refund(self, number: BookingNumber) -> list[str]:
         """What a script needs that takes back what a booking has bought."""
+        return [*self._to_unsell(number), self.ended, self.refunds]
+
+    def _to_unsell(self, number: BookingNumber) -> list[str]:
         return [
             *self._inventory,
             self.booking(number),
@@ -182,7 +196,18 @@ class EventKeys:
 
     def to_give_up(self, number: BookingNumber) -> list[str]:
         """What a script needs that takes a user's one place back."""
-        return [*self.to_refund(number), self.ended]
+        return [*self._to_unsell(number), self.ended]
+
+    def to_pay_back(self, number: BookingNumber) -> list[str]:
+        """What a script needs that marks a refund as done."""
+        return [
+            self.event,
+            self.booking(number),
+            self.hold(number),
+            self.ended,
+            self.refunds,
+            self.journal,
+        ]
 
     def to_forget(self, number: BookingNumber) -> list[str]:
         """What a script needs that removes an ended booking."""
@@ -249,6 +274,11 @@ def user_once(user: UserId, key: str) -> str:
     return f"{{u:{user}}}:once:{key}"
 
 
+def payment(digest: str) -> str:
+    """Which booking a payment is for, by what its id comes to."""
+    return f"{{pay:{digest}}}:booking"
+
+
 def limit(bucket: str) -> str:
     return f"{{l:{bucket}}}"
 
@@ -266,5 +296,5 @@ def booking_of(key: bytes) -> tuple[EventId, BookingNumber] | None:
 
 
 def is_of_requests(key: bytes) -> bool:
-    """Whether the key remembers a request."""
+    """Whether the key remembers a request, or a payment that was told of."""
     return _OF_REQUESTS.fullmatch(key) is not None

@@ -19,9 +19,9 @@ async def test_stale_layout(stage: Stage) -> None:
 
 
 async def test_nobody_waits(stage: Stage) -> None:
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "0", 0]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "", 0]
     await stage.open(1, 0, 8, 16)
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "17", 0]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "", 0]
     await stage.open(2, 17, 18)
     assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "", 0]
 
