@@ -184,6 +184,7 @@ async def _walk(engine: Engine, bed: Bed, words: Iterable[str]) -> None:
         "pay": lambda: engine.bookings.begin_payment(bed.booking, bed.ann),
         "cancel": lambda: engine.bookings.cancel(bed.booking, bed.ann),
         "confirm": lambda: engine.bookings.confirm(bed.booking),
+        "refund": lambda: engine.bookings.refund(bed.booking, bed.ann),
         "lapse": lambda: asyncio.sleep(2 * SHORT_MS / 1000),
         "expire": lambda: engine.bookings.expire(*split_booking_id(bed.booking)),
         "close": lambda: engine.organizers.cancel(bed.event, bed.bob),

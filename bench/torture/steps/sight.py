@@ -55,7 +55,8 @@ async def seen(engine: Engine, bed: Bed) -> Sight:
     return Sight(
         tuple(sorted(journal)),
         await _bookings(engine, bed),
-        sales and (sales.revenue, sales.confirmed, sales.all, sales.waiting),
+        sales
+        and (sales.revenue, sales.confirmed, sales.all, sales.waiting, *await _money(engine, bed)),
         await _event(engine, bed),
         await _places(engine, bed),
         await _shares(engine, bed),
@@ -96,6 +97,13 @@ async def _told_of(engine: Engine, bed: Bed, accounts: list[Account]) -> list[En
     return found
 
 
+async def _money(engine: Engine, bed: Bed) -> tuple[int, tuple[str, ...]]:
+    """How many bookings are listed as owed, and why payments are unmatched."""
+    _, owed = await engine.payments.owed(bed.event, 0, 100)
+    unmatched, _ = await engine.payments.unmatched(bed.event, 0, 100)
+    return owed, tuple(sorted(each.reason for each in unmatched))
+
+
 async def _bookings(engine: Engine, bed: Bed) -> tuple[object, ...]:
     found = await bookings_of(engine, bed.event)
     listed = set[int]().union(*await asyncio.gather(*(_listed(engine, user) for user in bed.who)))
@@ -106,6 +114,8 @@ async def _bookings(engine: Engine, bed: Bed) -> tuple[object, ...]:
             tuple(split_seat_id(seat)[1] for seat in each.seats),
             each.total,
             each.refund or "",
+            tuple((it.amount, it.state.value) for it in each.payments),
+            tuple((it.amount, it.reason, it.state) for it in each.refunds),
             each.id in listed,
         )
         for each in found.values()
