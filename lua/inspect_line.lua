@@ -8,11 +8,13 @@
         3 its seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
   Outcomes, first that applies
         NO_EVENT · STALE_LAYOUT version
-        INSPECTED state, how many wait by the event's own word, how many there are in the line, a
+        INSPECTED state, how many wait by the event's own word, how many of them for what costs
+          nothing, how many there are in the line, and of them behind the others, a
           free seat that one of them may have ('' for none), whether it is to be handed on (0 or 1)
   Replay: natural (it reads). ]]
+--- @include "lib/line"
 --- @include "lib/next"
-local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting', 'bits')
+local plan = redis.call('HMGET', KEYS[1], 'version', 'state', 'waiting', 'bits', 'waiting_free')
 if not plan[1] then
   return {'NO_EVENT'}
 end
@@ -20,5 +22,6 @@ if plan[1] ~= ARGV[2] then
   return {'STALE_LAYOUT', plan[1]}
 end
 local _, seat = next_in_line(KEYS[2], KEYS[3], tonumber(plan[4]), ARGV[3])
-return {'INSPECTED', plan[2], plan[3] or '0', tostring(redis.call('ZCARD', KEYS[3])),
+return {'INSPECTED', plan[2], plan[3] or '0', plan[5] or '0',
+  tostring(redis.call('ZCARD', KEYS[3])), tostring(count_unpaid(KEYS[3])),
   seat and string.match(seat, '^%d+') or '', redis.call('SISMEMBER', KEYS[4], ARGV[1])}

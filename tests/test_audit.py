@@ -486,6 +486,21 @@ WRONG = [
         mended=True,
     ),
     Wrong(
+        "journal_tells_of_a_refund",
+        lambda sale: _forge(sale, "refund_due", 4, "", "700 cancelled p"),
+        ["booking 4 owes 0, its journal says 700"],
+    ),
+    Wrong(
+        "journal_tells_of_a_refund_that_is_done",
+        lambda sale: _owes_and_forged(sale),
+        ["booking 4 owes 1000, its journal says 0"],
+    ),
+    Wrong(
+        "wait_for_nothing",
+        lambda sale: sale.ask("HSET", sale.own.event, "waiting_free", "3"),
+        ["3 are said to wait for what costs nothing, and 0 do"],
+    ),
+    Wrong(
         "money_listed_and_not_owed",
         lambda sale: sale.ask("ZADD", sale.own.refunds, 1, 4),
         ["booking 4: no refund is due, and one is listed"],
@@ -502,7 +517,10 @@ WRONG = [
     Wrong(
         "refund_twice",
         lambda sale: _owes(sale, "HSET", sale.booking(4), "refunds", ":1000:x:due:,:1000:y:due:"),
-        ["booking 4 gives back what was not paid for it"],
+        [
+            "booking 4 gives back what was not paid for it",
+            "booking 4 owes 2000, its journal says 1000",
+        ],
     ),
     Wrong(
         "refund_done_and_due",
@@ -592,6 +610,11 @@ WRONG = [
         [f"seat {index} is not sold, its journal says otherwise" for index in (2, 3)],
     ),
 ]
+
+
+async def _owes_and_forged(sale: Sale) -> None:
+    await _owes(sale, "PING")
+    await _forge(sale, "refund_settled", 4, "", "1000  x")
 
 
 async def _owes(sale: Sale, *command: Argument) -> None:

@@ -8,6 +8,7 @@ every change is one script as well, so what is wrong at that moment is wrong.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from billetter.domain.event import Event
 from billetter.domain.ids import BookingNumber, EventId, SeatIndex, booking_id, seat_id
 from billetter.engine import keys
 from billetter.engine.allowances import Part, parts_of, share_faults
+from billetter.engine.debts import debt_faults, owed_by
 from billetter.engine.events import Events
 from billetter.engine.inspection import (
     Fault,
@@ -76,6 +78,7 @@ class _FirstLook:
     confirmed: set[int] = field(default_factory=set)
     paid: dict[BookingNumber, int] = field(default_factory=dict)
     live: dict[BookingNumber, Live] = field(default_factory=dict)
+    owed: dict[BookingNumber, int] = field(default_factory=dict)
     parts: set[Part] = field(default_factory=set)
     holders: dict[int, BookingNumber] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
@@ -85,6 +88,9 @@ class _FirstLook:
     def add(self, booking: SeenBooking) -> None:
         self.bookings += 1
         self.parts.update(parts_of(booking))
+        with suppress(TypeError, ValueError):  # What cannot be read is a fault of the booking.
+            if owed := owed_by(booking):
+                self.owed[booking.number] = owed
         for index in booking.seats:
             if index in self.listed:
                 self.suspects |= {(index, booking.number), (index, self.listed[index])}
@@ -179,6 +185,7 @@ class _Course:
         wrong = await self._second_look(event, first, replay)
         wrong += await share_faults(self._store, event, first.parts)
         wrong += await place_faults(self._store, event_id, first.live)
+        wrong += await debt_faults(self._store, event_id, first.owed, replay)
         seen = await see_event(self._store, event_id)
         if seen is None:
             return  # What is left of its bookings waits to be discarded.

@@ -35,7 +35,8 @@ class Fault:
 class SeenBooking:
     """A booking and all that it is tied to. Times are ms as text, '' where there is none.
 
-    price: what its seats cost together. amount: what it says that it costs.
+    price: what its seats cost together. amount: what it says that it costs. entry: the journal's
+    last at that moment.
     """
 
     number: BookingNumber
@@ -53,6 +54,7 @@ class SeenBooking:
     owed_since: str = ""
     payments: str = ""
     refunds: str = ""
+    entry: str = "0-0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,13 @@ class SeenSeat:
 
 async def see_booking(store: Store, event: EventId, number: BookingNumber) -> SeenBooking | None:
     own = keys.of_event(event)
-    declared = [own.booking(number), own.hold(number), own.deadlines, own.ended, own.refunds]
+    shared = (own.deadlines, own.ended, own.refunds, own.journal)
+    declared = [own.booking(number), own.hold(number), *shared]
     answer = await store.run("inspect_booking", declared, event, number)
     if answer.outcome is Outcome.NO_BOOKING:
         return None
     user, status, seats, amount, created, expires, refund, held, *rest = answer.fields
-    deadline, forget, owed_since, payments, refunds = rest
+    deadline, forget, owed_since, payments, refunds, entry = rest
     return SeenBooking(
         number,
         UserId(user),
@@ -96,6 +99,7 @@ async def see_booking(store: Store, event: EventId, number: BookingNumber) -> Se
         owed_since,
         payments,
         refunds,
+        entry or "0-0",
     )
 
 

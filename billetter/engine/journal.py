@@ -12,6 +12,7 @@ BATCH = 1_000
 _START = "0-0"
 _TAKING = frozenset({"opened", "claimed", "confirmed"})
 _FREEING = frozenset({"released", "cancelled", "expired", "discarded"})
+_OWING = {"refund_due": 1, "refund_settled": -1}
 _UNDOING = frozenset({"cancelled", "discarded"})
 
 
@@ -37,7 +38,7 @@ class Inventory:
 
     whole: the journal still has the event's creation, so it tells everything.
     paid: what its confirmed bookings cost. undone: bookings that were cancelled, or discarded by a
-    reset: what they cost counts no more.
+    reset: what they cost counts no more. owed: what is due back of bookings.
     """
 
     whole: bool = False
@@ -45,6 +46,12 @@ class Inventory:
     sold: set[int] = field(default_factory=set)
     paid: dict[BookingNumber, int] = field(default_factory=dict)
     undone: set[BookingNumber] = field(default_factory=set)
+    owed: dict[BookingNumber, int] = field(default_factory=dict)
+
+    @property
+    def debts(self) -> dict[BookingNumber, int]:
+        """What is due back of bookings of which anything is."""
+        return {number: amount for number, amount in self.owed.items() if amount}
 
     def apply(self, entry: Entry) -> None:
         if entry.what == "created":
@@ -52,20 +59,27 @@ class Inventory:
         elif entry.what == "removed":
             self.holders.clear()
             self.sold.clear()
-        elif entry.booking is None:
-            return
-        elif entry.what in _TAKING:
-            self.holders |= dict.fromkeys(entry.seats, entry.booking)
+        elif entry.booking is not None:
+            self._of_booking(entry, entry.booking)
+
+    def _of_booking(self, entry: Entry, booking: BookingNumber) -> None:
+        if entry.what in _OWING:
+            amount = _OWING[entry.what] * int(entry.note.split(" ")[0])
+            self.owed[booking] = self.owed.get(booking, 0) + amount
+        elif entry.what == "discarded":
+            self.owed.pop(booking, None)
+        if entry.what in _TAKING:
+            self.holders |= dict.fromkeys(entry.seats, booking)
             if entry.what == "confirmed":
                 self.sold.update(entry.seats)
-                self.paid[entry.booking] = int(entry.note)
+                self.paid[booking] = int(entry.note)
         elif entry.what in _FREEING:
             for seat in entry.seats:
                 self.holders.pop(seat, None)
             self.sold.difference_update(entry.seats)
             if entry.what in _UNDOING:
-                self.paid.pop(entry.booking, None)
-                self.undone.add(entry.booking)
+                self.paid.pop(booking, None)
+                self.undone.add(booking)
 
 
 class Replay:

@@ -49,7 +49,7 @@ class Payments:
             await self._store.complete(
                 "SET", _known(notice.payment_id), booking, "NX", "PX", KNOWN_TTL_MS
             )
-        elif answer.outcome in (Outcome.NO_BOOKING, Outcome.NO_EVENT):
+        elif answer.outcome in (Outcome.NO_BOOKING, Outcome.NO_EVENT) and notice.payment_id:
             await self.keep(booking, notice, "no_booking", Once.anew())
         return answer
 

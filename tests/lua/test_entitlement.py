@@ -182,6 +182,6 @@ async def test_the_audit_misses_only_what_may_be_had(stage: Stage) -> None:
     keys = [own.event, own.taken, own.waiting, own.promote]
     await stage.command("SREM", own.promote, stage.event)
     look = ("inspect_line", keys, stage.event, stage.version, MIXED)
-    assert await stage.run(*look) == ["INSPECTED", "on_sale", "1", "1", "", 0]
+    assert await stage.run(*look) == ["INSPECTED", "on_sale", "1", "1", "1", "1", "", 0]
     await stage.give_up(2, "x:2")
-    assert await stage.run(*look) == ["INSPECTED", "on_sale", "1", "1", "8", 1]
+    assert await stage.run(*look) == ["INSPECTED", "on_sale", "1", "1", "1", "1", "8", 1]

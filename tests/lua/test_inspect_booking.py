@@ -11,8 +11,13 @@ async def inspected(stage: Stage, number: int) -> Reply:
     """The reply to a look, which changes nothing."""
     own = stage.own
     indexes = (own.deadlines, own.ended, own.refunds)
-    keys = [stage.booking_key(number), stage.hold_key(number), *indexes]
-    return await stage.unchanged(stage.run("inspect_booking", keys, stage.event, number))
+    keys = [stage.booking_key(number), stage.hold_key(number), *indexes, own.journal]
+    *seen, last = await stage.unchanged(stage.run("inspect_booking", keys, stage.event, number)) + (
+        [] if await stage.booking(number) else [""]
+    )
+    entries = await stage.command("XREVRANGE", own.journal, "+", "-", "COUNT", 1)
+    assert last in ("", entries[0][0])
+    return seen
 
 
 async def test_no_booking(stage: Stage) -> None:
