@@ -101,6 +101,7 @@ def _services(settings: Settings, engine: Engine) -> Services:
         payment_ms=settings.payment_s * 1000,
         payment_url=settings.payment_url,
         payment_secret=_bytes(settings.payment_secret) if settings.payment_secret else None,
+        currency=settings.currency,
         sites=_sites(settings),
     )
 

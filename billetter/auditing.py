@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from billetter.domain.outcome import EngineError
-from billetter.engine.audit import Report, Violation
+from billetter.engine.audit_report import Report, Violation
 from billetter.visiting import VisitError, stoppable, visited
 from billetter.wire.binaries import EmbeddedError
 

@@ -14,7 +14,7 @@ from typing import Final
 from billetter.auditing import as_text
 from billetter.domain.outcome import EngineError
 from billetter.engine import keys
-from billetter.engine.audit import Report
+from billetter.engine.audit_report import Report
 from billetter.identifying import confirm
 from billetter.visiting import VisitError, engine_at, started, stoppable
 from billetter.wire.embedded import LOG

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         None,
         description="what a gateway signs its calls with, 32 bytes or more; none: unsigned",
     )
+    currency: str = Field(
+        "RUB", pattern=r"^[A-Z]{3}$", description="currency of all prices, as ISO 4217 has it"
+    )
     rate_limits: str = Field(
         None,  # The validator puts those of the mode in its place.
         validate_default=True,

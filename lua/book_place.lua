@@ -1,6 +1,7 @@
 #!lua
---[[ Give a user their one place of an event: any free seat, sold at once. Where none is free, and
-  while others wait, a place at the end of the line, for those who would wait.
+--[[ Give a user their one place of an event: any free seat, sold at once, without a payment. Where
+  none is free, and while others wait, a place at the end of the line, for those who would wait. Who
+  may have only what costs nothing waits for that.
   KEYS  1 {p07}:event:7            hash   the event
         2 {p07}:event:7:taken      bitmap held or sold
         3 {p07}:event:7:sold       bitmap sold
@@ -15,6 +16,7 @@
   ARGV  1 once TTL ms   2 user   3 event id   4 booking number   5 layout version
         6 '1' to wait where no seat is free
         7 its seats, 'zone:price:1:first-last+first-last,…' (lib/tickets)
+        8 '1' where the user may have what costs something
   Outcomes, first that applies
         NO_EVENT
         NUMBER_USED                by somebody else: another number is to be drawn
@@ -22,6 +24,7 @@
         STALE_LAYOUT version
         NOT_ON_SALE state          or 'not_yet', 'over', each with opens_ms closes_ms (lib/sale)
         LAPSED holders
+        PAYMENT_REQUIRED           only places are left that cost something
         SOLD_OUT                   and the user would not wait
         CAP_REACHED cap max
         CONFIRMED · WAITING · CANCELLED
@@ -29,15 +32,18 @@
   Replay: natural (a booking that exists is given again, as it stands). ]]
 --- @include "lib/caps"
 --- @include "lib/digits"
+--- @include "lib/free_place"
+--- @include "lib/join"
 --- @include "lib/journal"
 --- @include "lib/lapsed"
---- @include "lib/line"
 --- @include "lib/now"
 --- @include "lib/once"
 --- @include "lib/place"
 --- @include "lib/sale"
 --- @include "lib/standing"
+--- @include "lib/who_waits"
 local user, event, number, version, waits = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local zones, entitled = ARGV[7], ARGV[8] == '1'
 local at = {
   event = KEYS[1], taken = KEYS[2], sold = KEYS[3], holders = KEYS[4], booking = KEYS[5],
   shares = KEYS[7], patrons = KEYS[8],
@@ -45,7 +51,7 @@ local at = {
 
 return once(KEYS[11], ARGV[1], function()
   local plan = redis.call('HMGET', at.event, 'version', 'bits', 'state', 'caps', 'waiting',
-    'sale_starts_at', 'sale_ends_at', 'starts_at')
+    'waiting_free', 'sale_starts_at', 'sale_ends_at', 'starts_at')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -64,16 +70,25 @@ return once(KEYS[11], ARGV[1], function()
     return {'STALE_LAYOUT', plan[1]}, true
   end
   local now = now_ms()
-  local shut = sale_shut(plan[3], plan[6], plan[7] or plan[8], now)
+  local shut = sale_shut(plan[3], plan[7], plan[8] or plan[9], now)
   if shut then
     return {'NOT_ON_SALE', unpack(shut)}
   end
-  local seat = not plan[5] and find_place(at.taken, tonumber(plan[2]), ARGV[7])
+  local line, bits = who_waits(plan[5], plan[6]), tonumber(plan[2])
+  local seat = nil
+  if not line then
+    seat = find_place(at.taken, bits, zones, entitled and 'all' or 'free')
+  elseif line == 'free' and entitled then
+    seat = find_place(at.taken, bits, zones, 'paid')
+  end
   if not seat and not plan[5] then
     local _, refusal, provisional = none_free(KEYS[10], event, now, {'SOLD_OUT'})
     if provisional then
       return refusal, true
     end
+  end
+  if not seat and not entitled and line ~= 'all' and find_place(at.taken, bits, zones, 'paid') then
+    return {'PAYMENT_REQUIRED'}
   end
   if not seat and waits ~= '1' then
     return {'SOLD_OUT'}
@@ -95,10 +110,7 @@ return once(KEYS[11], ARGV[1], function()
     return {'CONFIRMED', number, '0', created, created}
   end
   redis.call('HSET', at.booking, 'status', 'waiting', 'seats', '', unpack(made))
-  -- Their order is the one in which they came, not that of their numbers, which are drawn before.
-  local last = redis.call('ZRANGE', KEYS[9], -1, -1, 'WITHSCORES')[2] or 0
-  redis.call('ZADD', KEYS[9], digits(last + 1), number)
-  count_line(at.event, KEYS[9])
+  join_line(at.event, KEYS[9], number, not entitled)
   redis.call('HSET', at.patrons, user, number .. ':waiting')
   journal(KEYS[6], 'waiting', event, number, user, '', '')
   return standing_of(at.booking, KEYS[9], number)

@@ -63,7 +63,7 @@ return once(KEYS[13], ARGV[1], function()
   if booking.counted then
     put_share(KEYS[8], booking.user, number)
   end
-  if not booking.refund then
+  if booking.refund ~= 'due' then
     redis.call('ZADD', KEYS[6], digits(now + tonumber(keep_ms)), event .. ':' .. number)
   end
   journal(KEYS[7], 'cancelled', event, number, booking.user, table.concat(indexes, ','), why)

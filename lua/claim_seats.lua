@@ -30,11 +30,12 @@
 --- @include "lib/sale"
 --- @include "lib/share"
 --- @include "lib/take"
+--- @include "lib/who_waits"
 local user, event, number, version = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps', 'waiting', 'sale_starts_at', 'sale_ends_at', 'starts_at')
+    'state', 'caps', 'waiting', 'waiting_free', 'sale_starts_at', 'sale_ends_at', 'starts_at')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -53,9 +54,10 @@ return once(KEYS[9], ARGV[1], function()
   end
   local now = now_ms()
   local wanted = {unpack(ARGV, 6)}
+  local line, bits = who_waits(plan[7], plan[8]), tonumber(plan[2])
   local free, refusal, provisional =
-    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, tonumber(plan[2]), plan[7], wanted, now)
-  local shut = sale_shut(plan[5], plan[8], plan[9] or plan[10], now)
+    find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, line, wanted, now)
+  local shut = sale_shut(plan[5], plan[9], plan[10] or plan[11], now)
   if shut and (refusal or #free > 0) then
     return {'NOT_ON_SALE', unpack(shut)}
   end

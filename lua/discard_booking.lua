@@ -13,6 +13,7 @@
        11 {p07}:event:7:patrons    hash   user → their one place
        12 {p07}:event:7:waiting    zset   who waits for a place, in order
        13 {p07}:promote            set    events with free seats that somebody waits for
+       14 {p07}:event:7:refunds    zset   bookings whose refund is due
   ARGV  1 event id   2 booking number
   Outcomes, first that applies
         NO_BOOKING
@@ -36,6 +37,7 @@ local booking = read_booking(KEYS[5], KEYS[6])
 
 redis.call('ZREM', KEYS[7], member)
 redis.call('ZREM', KEYS[8], member)
+redis.call('ZREM', KEYS[14], number)
 if not booking then
   return {'NO_BOOKING'}
 end

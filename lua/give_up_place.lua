@@ -18,11 +18,13 @@
         NO_EVENT
         NO_BOOKING                 the user has no place, or gave it up before
         CHANGED number             another booking is the user's place by now
-        CANCELLED                  what it cost is due back
+        TOO_LATE until_ms          the event is too near; the line can be left at any time
+        CANCELLED                  nothing is owed: nobody paid for a place
   Replay: once (a second run would find that there is nothing to give up). ]]
 --- @include "lib/booking"
 --- @include "lib/digits"
 --- @include "lib/journal"
+--- @include "lib/last_moment"
 --- @include "lib/leave"
 --- @include "lib/now"
 --- @include "lib/once"
@@ -37,7 +39,8 @@ local at = {
 }
 
 return once(KEYS[13], ARGV[1], function()
-  if redis.call('EXISTS', at.event) == 0 then
+  local plan = redis.call('HMGET', at.event, 'version', 'starts_at', 'cancel_before_ms')
+  if not plan[1] then
     return {'NO_EVENT'}
   end
   local place = redis.call('HGET', at.patrons, user) or ':past'
@@ -48,10 +51,13 @@ return once(KEYS[13], ARGV[1], function()
   if current ~= number then
     return {'CHANGED', current}, true
   end
+  local now = now_ms()
+  local ends = became == 'active' and last_moment(plan[2], plan[3])
+  if ends and now > ends then
+    return {'TOO_LATE', digits(ends)}
+  end
   local booking = read_booking(at.booking, KEYS[6])
   local indexes = indexes_of(booking.seats)
-  local now = now_ms()
-  local owed = booking.amount and booking.amount ~= '0'
 
   if became == 'waiting' then
     leave_line(at.event, at.waiting, number)
@@ -65,11 +71,6 @@ return once(KEYS[13], ARGV[1], function()
     put_share(KEYS[8], user, number)
   end
   journal(KEYS[7], 'cancelled', event, number, user, table.concat(indexes, ','), '')
-  if owed then
-    redis.call('HSET', at.booking, 'refund', 'due')
-    journal(KEYS[7], 'refund_due', event, number, user, '', booking.amount)
-  else
-    redis.call('ZADD', KEYS[12], digits(now + tonumber(keep_ms)), event .. ':' .. number)
-  end
+  redis.call('ZADD', KEYS[12], digits(now + tonumber(keep_ms)), event .. ':' .. number)
   return {'CANCELLED'}
 end)

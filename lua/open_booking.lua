@@ -35,11 +35,12 @@
 --- @include "lib/share"
 --- @include "lib/take"
 --- @include "lib/tickets"
+--- @include "lib/who_waits"
 local user, event, number, version, tickets = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 return once(KEYS[9], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'version', 'bits', 'hold_ms', 'seats_max',
-    'state', 'caps', 'waiting', 'sale_starts_at', 'sale_ends_at', 'starts_at')
+    'state', 'caps', 'waiting', 'waiting_free', 'sale_starts_at', 'sale_ends_at', 'starts_at')
   if not plan[1] then
     return {'NO_EVENT'}
   end
@@ -55,7 +56,7 @@ return once(KEYS[9], ARGV[1], function()
     return {'STALE_LAYOUT', plan[1]}, true
   end
   local now = now_ms()
-  local shut = sale_shut(plan[5], plan[8], plan[9] or plan[10], now)
+  local shut = sale_shut(plan[5], plan[9], plan[10] or plan[11], now)
   if shut then
     return {'NOT_ON_SALE', unpack(shut)}
   end
@@ -71,12 +72,13 @@ return once(KEYS[9], ARGV[1], function()
   if asked > tonumber(plan[4]) then
     return {'TOO_MANY', plan[4]}
   end
+  local line = who_waits(plan[7], plan[8])
   local free, refusal, provisional
   if tickets == '' then
     free, refusal, provisional =
-      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, plan[7], wanted, now)
+      find_free(KEYS[2], KEYS[3], KEYS[6], event, number, bits, line, wanted, now)
   else
-    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, plan[7], tickets, now)
+    free, refusal, provisional = find_tickets(KEYS[2], KEYS[6], event, bits, line, tickets, now)
   end
   if refusal then
     return refusal, provisional

@@ -5,13 +5,16 @@
   ARGV  none
   Outcomes, first that applies
         NO_BOOKING
-        BOOKING user, status, seats, amount, created, expires, refund   '' where there is none
+        BOOKING user, status, seats, amount, created, expires, refund, seats it had until it ended,
+          payments, refunds        '' where there is none
   Replay: natural (it reads). ]]
 --- @include "lib/booking"
 local booking = read_booking(KEYS[1], KEYS[2])
 if not booking then
   return {'NO_BOOKING'}
 end
-return {'BOOKING', booking.user, booking.status,
-  booking.status == 'expired' and '' or booking.seats, booking.amount or '',
-  redis.call('HGET', KEYS[1], 'created'), booking.expires or '', booking.refund or ''}
+local ended = booking.status == 'expired' or booking.status == 'cancelled'
+local had = booking.seats ~= '' and booking.seats or booking.released
+return {'BOOKING', booking.user, booking.status, ended and '' or booking.seats, booking.amount or '',
+  redis.call('HGET', KEYS[1], 'created'), booking.expires or '', booking.refund or '',
+  ended and had or '', booking.payments, booking.refunds}

@@ -33,8 +33,10 @@ class SeatMap:
 
     holders: dict[int, int] = field(default_factory=dict)
     sold: set[int] = field(default_factory=set)
-    owed: set[int] = field(default_factory=set)
-    """Bookings for which a refund is due."""
+    paid: dict[int, int] = field(default_factory=dict)
+    """What payments have brought for bookings."""
+    owed: dict[int, int] = field(default_factory=dict)
+    """What is due back of bookings."""
     opened: set[int] = field(default_factory=set)
     places: set[int] = field(default_factory=set)
     """Bookings of one place for a user: confirmed, or waiting, without having been opened."""
@@ -47,6 +49,7 @@ class SeatMap:
             self.opened.add(number)
         elif entry["what"] in ("waiting", "confirmed") and number not in self.opened:
             self.places.add(number)
+        self._count(entry, number)
         match entry["what"]:
             case "opened" | "claimed":
                 self._expect(entry, indexes, {None})
@@ -58,17 +61,37 @@ class SeatMap:
             case "released" | "cancelled" | "expired" | "discarded":
                 self._expect(entry, indexes, {number})
                 self._free(indexes, of_sold=entry["what"] in ("cancelled", "discarded"))
-                self.owed -= {number} if entry["what"] == "discarded" else set()
-            case "refund_due":
-                if number in self.owed:
-                    self.odd.append(f"a refund to {number} is due twice")
-                self.owed.add(number)
-            case "payment_begun" | "payment_note" | "waiting" | "forgotten":
+            case "paid" | "refund_due" | "refund_settled":
+                pass
+            case "payment_begun" | "payment_note" | "payment_named" | "payment_unmatched":
+                pass
+            case "waiting" | "forgotten":
                 pass
             case "amended" | "cancelling" | "called_off" | "restored" if not number:
                 pass
             case unknown:
                 self.odd.append(f"nobody knows what {unknown} means")
+
+    def _count(self, entry: Hash, number: int) -> None:
+        """Add up what was paid, and what is to go back."""
+        match entry["what"]:
+            case "paid":
+                self._add(self.paid, number, entry)
+            case "refund_due":
+                self._add(self.owed, number, entry)
+                if self.owed[number] > self.paid.get(number, 0):
+                    self.odd.append(f"more is due to {number} than was paid")
+            case "refund_settled":
+                self._add(self.owed, number, entry, -1)
+                self._add(self.paid, number, entry, -1)
+                if self.owed[number] < 0:
+                    self.odd.append(f"more has gone back to {number} than was due")
+            case "forgotten" | "discarded":
+                self.paid.pop(number, None)
+                self.owed.pop(number, None)
+
+    def _add(self, sums: dict[int, int], number: int, entry: Hash, sign: int = 1) -> None:
+        sums[number] = sums.get(number, 0) + sign * int(entry["note"].split(" ")[0])
 
     def _free(self, indexes: list[int], *, of_sold: bool) -> None:
         for index in indexes:
@@ -127,6 +150,21 @@ class BookingFacts:
         return self.fields["status"]
 
     @property
+    def payments(self) -> dict[str, int]:
+        """What each of its payments brought."""
+        return {id_: int(paid) for id_, paid in _parts(self.fields.get("payments", ""))}
+
+    @property
+    def refunds(self) -> list[tuple[str, int, str]]:
+        """Which payment goes back, how much of it, and whether it is due or done."""
+        parts = _parts(self.fields.get("refunds", ""))
+        return [(id_, int(amount), state) for id_, amount, _, state, _ in parts]
+
+    @property
+    def owed(self) -> int:
+        return sum(amount for _, amount, state in self.refunds if state == "due")
+
+    @property
     def prices(self) -> dict[int, int]:
         """Price of each of its seats, by index."""
         seats = re.findall(r"(\d+):(\d+)", self.fields["seats"])
@@ -146,8 +184,12 @@ class Facts:
     chores: set[int]
     patrons: Hash
     line: list[int]
+    unpaid: list[int]
+    """Those in the line who may have only what costs nothing."""
     promoting: set[int]
     """Events whose line is handed what is free, now or when their sale opens."""
+    owed: set[int]
+    """Numbers in the index of bookings whose refund is due."""
     indexed: set[int]
     """Numbers in the indexes of holds that end and of bookings that leave."""
     unused: set[int]
@@ -221,8 +263,23 @@ def _of_states(booking: BookingFacts) -> Iterator[str]:
     priced = booking.status in ("payment_initiated", "confirmed")
     if priced and (amount is None or int(amount) != sum(booking.prices.values())):
         yield "the amount is not the sum of the prices"
-    if booking.fields.get("refund") and (amount is None or booking.status == "confirmed"):
-        yield "a refund of what was not paid, or is sold"
+    yield from _of_money(booking)
+
+
+def _of_money(booking: BookingFacts) -> Iterator[str]:
+    """What payments brought is what it cost, and what goes back: nothing more, nothing less."""
+    back = {id_: amount for id_, amount, _ in booking.refunds}
+    if len(back) != len(booking.refunds) or not back.items() <= booking.payments.items():
+        yield "a refund of what was not paid, or two of one payment"
+    states = {state for *_, state in booking.refunds}
+    mark = "due" if "due" in states else "done" if states else None
+    if booking.fields.get("refund") != mark or 0 in back.values():
+        yield "its mark does not say what its refunds do"
+    kept = sum(booking.payments.values()) - sum(back.values())
+    if booking.payments and kept != (
+        int(booking.fields["amount"]) if booking.status == "confirmed" else 0
+    ):
+        yield "what was paid for it is not what it costs"
 
 
 def _of_holds(booking: BookingFacts, facts: Facts) -> Iterator[str]:
@@ -234,7 +291,7 @@ def _of_holds(booking: BookingFacts, facts: Facts) -> Iterator[str]:
     elif booking.deadline_ms is not None or booking.hold_left_ms != -2:
         yield "a hold is left over"
     ended = booking.status in ("cancelled", "expired")
-    if (booking.leaves_ms is not None) != (ended and not booking.fields.get("refund")):
+    if (booking.leaves_ms is not None) != (ended and not booking.owed):
         yield "it is kept too long, or not long enough"
 
 
@@ -284,6 +341,9 @@ def _of_line(facts: Facts, event: EventId) -> Iterator[str]:
     waiting = {number for number, each in bookings.items() if each.status == "waiting"}
     if sorted(facts.line) != sorted(waiting):
         yield f"in the line are {facts.line}, waiting are {waiting}"
+    unpaid = str(len(facts.unpaid)) if facts.line else None
+    if facts.event.get("waiting_free") != unpaid:
+        yield f"{facts.event.get('waiting_free')} wait for what is free, in the line {unpaid}"
     if facts.event.get("waiting") != (str(len(facts.line)) if facts.line else None):
         yield f"{facts.event.get('waiting')} wait, in the line are {facts.line}"
     for user, place in facts.patrons.items():
@@ -300,7 +360,10 @@ def _of_line(facts: Facts, event: EventId) -> Iterator[str]:
     if facts.line and sells and event not in facts.promoting:
         layout = Layout.from_json(facts.event["layout"])
         seats = {i for span in layout.spans() for i in range(span.start, span.start + span.size)}
-        if free := seats - facts.taken:
+        free = seats - facts.taken
+        if len(facts.unpaid) == len(facts.line):
+            free = {i for i in free if (zone := layout.zone_of(i)) and zone.price == 0}
+        if free:
             yield f"{facts.line} wait, and {free} are free"
 
 
@@ -313,14 +376,16 @@ def _of_journal(facts: Facts, event: EventId, journal: Journal) -> Iterator[str]
     yield from told.odd
     if told.holders != facts.holders or told.holders.keys() != facts.taken:
         yield f"the journal gives {told.holders}, Redis {facts.holders}, {facts.taken}"
-    owed = {number for number, each in facts.bookings.items() if each.fields.get("refund")}
-    if told.owed != owed:
+    owed = {number: each.owed for number, each in facts.bookings.items() if each.owed}
+    if {number: amount for number, amount in told.owed.items() if amount} != owed:
         yield f"the journal owes {told.owed}, bookings {owed}"
     live = {number: facts.bookings[number] for number in told.places & facts.bookings.keys()}
     for number, each in live.items():
         place = facts.patrons.get(each.fields["user"], "")
         if each.status != "cancelled" and place.split(":")[0] != str(number):
             yield f"booking {number} is a place, and its user has {place}"
+    if facts.owed != owed.keys():
+        yield f"{facts.owed} are listed as owed, bookings say {owed}"
     if told.sold != facts.sold:
         yield f"the journal sells {told.sold}, Redis {facts.sold}"
 
@@ -340,11 +405,13 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         ("SMEMBERS", own.chores),
         ("HGETALL", own.patrons),
         ("ZRANGE", own.waiting, 0, -1),
+        ("ZRANGEBYSCORE", own.waiting, 2**50, "+inf"),
         ("SMEMBERS", own.promote),
         ("ZRANGE", own.openings, 0, -1),
         ("ZRANGE", own.unused, 0, -1),
+        ("ZRANGE", own.refunds, 0, -1),
     )
-    shares, chores, patrons, line, promoting, opening, unused = rest
+    shares, chores, patrons, line, unpaid, promoting, opening, unused, owed = rest
     fields = _hash(whole)
     due, leaving = _scores(event, deadlines), _scores(event, ended)
     numbers = range(1, int(fields.get("bookings", 0)) + 1)
@@ -366,7 +433,9 @@ async def _read(wire: Wire, event: EventId) -> Facts:
         {int(each) for each in chores},
         _hash(patrons),
         [int(each) for each in line],
+        [int(each) for each in unpaid],
         {int(each) for each in [*promoting, *opening]},
+        {int(each) for each in owed},
         due.keys() | leaving.keys(),
         {int(each) for each in unused},
         began_ms,
@@ -396,6 +465,11 @@ def _scores(event: EventId, flat: list[bytes]) -> dict[int, int]:
         if int(home) == event:
             found[int(number)] = int(score)
     return found
+
+
+def _parts(kept: str) -> list[list[str]]:
+    """What a booking keeps as text: parts with ',' between, their words with ':' between."""
+    return [part.split(":") for part in kept.split(",") if part]
 
 
 def _bits(bitmap: bytes | None) -> set[int]:

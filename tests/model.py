@@ -27,6 +27,7 @@ from billetter.domain.ids import (
 )
 from billetter.domain.layout import ZonePlan
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
+from billetter.domain.payment import UNNAMED, Notice, Payment, PaymentState, Refund
 from billetter.domain.ticket import Item, Rank, Reserved, Standing
 
 Said = Answer | Opened | AwaitingPayment | Reserved | Standing
@@ -39,6 +40,10 @@ UNFINISHED = {Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED}
 IMPOSSIBLE = -1
 LONG_AGO_MS, NEVER_MS = 1_000, 32_000_000_000_000
 """Times that are over, and yet to come, whenever a test runs."""
+PAYMENTS_MAX = 20
+REFERENCE = "bank transfer, 7: ü"
+BECAME = {"due": PaymentState.REFUND_DUE, "done": PaymentState.REFUNDED}
+"""What a payment is whose refund is in this state."""
 
 
 class Leaving(Enum):
@@ -80,8 +85,45 @@ class ModelBooking:
     amount: int | None = None
     armed: bool = False
     lapsed: bool = False
-    refund: str | None = None
     leaving: Leaving = Leaving.NO
+    payments: dict[str, int] = field(default_factory=dict)
+    """What each brought; "" for one without an id."""
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    """By the payment that goes back."""
+    unpaid: bool = False
+    """It waits for what costs nothing."""
+
+    @property
+    def refund(self) -> str | None:
+        if any(refund.state == "due" for refund in self.refunds.values()):
+            return "due"
+        return "done" if self.refunds else None
+
+    def known(self, notice: Notice) -> str | None:
+        """Which of its payments a notice is about."""
+        if notice.payment_id in self.payments:
+            return notice.payment_id
+        if not notice.payment_id:
+            return next(iter(self.payments), None)
+        unnamed = self.payments.get("")
+        return "" if unnamed is not None and notice.amount in (None, unnamed) else None
+
+    def name(self, payment: str) -> None:
+        """The payment without an id has this one."""
+        self.payments = {id_ or payment: paid for id_, paid in self.payments.items()}
+        named = {id_ or payment: refund for id_, refund in self.refunds.items()}
+        self.refunds = {id_: refund._replace(payment_id=id_) for id_, refund in named.items()}
+
+    def owe(self, payment: str, reason: str) -> None:
+        amount = self.payments[payment]
+        self.refunds[payment] = Refund(payment, amount, reason, "due", "")
+        self.leaving = Leaving.NO
+
+    @property
+    def settled(self) -> Outcome:
+        """What a payment came to that is not due back."""
+        confirmed = self.status is Status.CONFIRMED
+        return Outcome.CONFIRMED if confirmed else Outcome.CANCELLED
 
     @property
     def unfinished(self) -> bool:
@@ -95,11 +137,14 @@ class ModelBooking:
         if self.seats:
             self.released, self.seats = self.seats, {}
         self.status = status
-        self.leaving = Leaving.NO if self.refund else Leaving.LATER
+        self.leaving = Leaving.NO if self.refund == "due" else Leaving.LATER
 
     def described(self) -> Booking:
-        seats = {} if self.shown is Status.EXPIRED else self.seats
+        ended = self.shown in (Status.EXPIRED, Status.CANCELLED)
+        seats = {} if ended else self.seats
+        had = (self.seats or self.released) if ended else {}
         event, _ = split_booking_id(self.id)
+        states = {id_: BECAME[refund.state] for id_, refund in self.refunds.items()}
         return Booking(
             self.id,
             event,
@@ -111,6 +156,12 @@ class ModelBooking:
             self.ends_ms,
             self.refund,
             tuple(seats.values()),
+            tuple(seat_id(event, index) for index in had),
+            tuple(
+                Payment(id_, paid, states.get(id_, PaymentState.PAID))
+                for id_, paid in self.payments.items()
+            ),
+            tuple(self.refunds.values()),
         )
 
 
@@ -137,6 +188,8 @@ class Show:
         """The newest booking of one place for each user, whatever became of it."""
         self.state = State.ON_SALE
         self.payments = False
+        self.unmatched: dict[tuple[BookingNumber, str], str] = {}
+        """Payments that nothing could be sold for, and why."""
         self.revenue = self.confirmed = 0
         self.zones: dict[int, list[SeatIndex]] = {}
         self.places: dict[SeatIndex, Place] = {}
@@ -160,6 +213,19 @@ class Show:
     @property
     def over(self) -> bool:
         return self.state is State.CANCELLED
+
+    def awaited(self, price: int) -> bool:
+        """Whether free seats of this price are theirs who wait."""
+        return any(not each.unpaid or price == 0 for each in self.line)
+
+    @property
+    def turn(self) -> tuple[ModelBooking, SeatIndex] | None:
+        """Who is to have a seat now, and which: the first of those who may have any of them."""
+        for booking in self.line:
+            free = [i for i in _free(self) if not booking.unpaid or not self.places[i].price]
+            if free:
+                return booking, free[0]
+        return None
 
     def add_zone(self, zone: ZonePlan) -> None:
         row = max((place.row for place in self.places.values()), default=0)
@@ -211,13 +277,14 @@ class Show:
     def counts(self) -> tuple[Counts, ...]:
         states = self.states
         zones = [[states[index] for index in zone] for zone in self.zones.values()]
+        prices = [self.places[zone[0]].price for zone in self.zones.values()]
         return tuple(
             Counts(
                 len(z),
-                len(z) - (0 if self.line else z.count(SeatStatus.FREE)),
+                len(z) - (0 if self.awaited(price) else z.count(SeatStatus.FREE)),
                 z.count(SeatStatus.SOLD),
             )
-            for z in zones
+            for z, price in zip(zones, prices, strict=True)
         )
 
     def free(self, number: int) -> list[SeatIndex]:
@@ -258,22 +325,21 @@ class Model:
             return Answer(Outcome.NOT_ON_SALE, show.shut)
         if quantities.total() > show.terms.seats_max:
             return Answer(Outcome.TOO_MANY, (str(show.terms.seats_max),))
-        if show.line:
-            return Answer(Outcome.SOLD_OUT, (str(items[0].zone),))
         for zone, quantity in quantities.items():
-            if not self._has_free(show, partial(_has, show, zone, quantity)):
+            awaited = show.awaited(show.places[show.zones[zone][0]].price)
+            if awaited or not self._has_free(show, partial(_has, show, zone, quantity)):
                 return Answer(Outcome.SOLD_OUT, (str(zone),))
         wanted = [i for zone, quantity in quantities.items() for i in show.free(zone)[:quantity]]
         return self._opened(show, user, {index: show.places[index].price for index in wanted})
 
-    def reserve(self, event: EventId, user: UserId) -> Said:
-        said = self._place(event, user, False)
+    def reserve(self, event: EventId, user: UserId, giver: UserId | None = None) -> Said:
+        said = self._place(event, user, False, giver)
         if isinstance(said, Answer):
             return said
         return Reserved(said.id, event, user, said.created_ms, Outcome.RESERVED, False)
 
-    def book(self, event: EventId, user: UserId) -> Said:
-        return self._place(event, user, True)
+    def book(self, event: EventId, user: UserId, giver: UserId | None = None) -> Said:
+        return self._place(event, user, True, giver)
 
     def give_up(self, event: EventId, user: UserId) -> Answer:
         show = self.shows.get(event)
@@ -283,14 +349,16 @@ class Model:
         if booking is None or booking.status is Status.CANCELLED:
             return Answer(Outcome.NO_BOOKING)
         if booking.status is Status.CONFIRMED:
-            self._pay_back(show, booking)
+            self._pay_back(show, booking, "cancelled")
         return self.fail(booking.id)
 
     def serve(self, event: EventId) -> None:
         """What is free goes to those who wait."""
         show = self.shows[event]
-        while show.line and not show.shut and (free := _free(show)):
-            self._sell(show, show.line.pop(0), free[0])
+        while not show.shut and (turn := show.turn):
+            booking, index = turn
+            show.line.remove(booking)
+            self._sell(show, booking, index)
 
     def standing(self, event: EventId, user: UserId) -> Standing | None:
         """What a user has, but for the time it changed."""
@@ -298,7 +366,9 @@ class Model:
         booking = show.patrons.get(user)
         return _standing(show, booking) if booking else None
 
-    def _place(self, event: EventId, user: UserId, waits: bool) -> Standing | Answer:
+    def _place(
+        self, event: EventId, user: UserId, waits: bool, giver: UserId | None
+    ) -> Standing | Answer:
         show = self.shows.get(event)
         if show is None:
             return Answer(Outcome.NO_EVENT)
@@ -307,7 +377,10 @@ class Model:
             return Answer(Outcome.ALREADY_BOOKED, (str(split_booking_id(before.id)[1]),))
         if show.shut:
             return Answer(Outcome.NOT_ON_SALE, show.shut)
-        free = not show.line and self._has_free(show, lambda: bool(_free(show)))
+        unpaid = giver not in (None, ORGANIZER)
+        free = self._may_have(show, unpaid)
+        if not free and unpaid and _costly(show):
+            return Answer(Outcome.PAYMENT_REQUIRED)
         if not free and not waits:
             return Answer(Outcome.SOLD_OUT)
         booking = ModelBooking(BookingId(IMPOSSIBLE), user, self._created(), None, Status.WAITING)
@@ -315,10 +388,24 @@ class Model:
             return refusal
         booking.id = self._named(show)
         show.bookings[split_booking_id(booking.id)[1]] = show.patrons[user] = booking
-        show.line.append(booking)
+        booking.unpaid = unpaid
         if free:
-            self.serve(event)
+            self._sell(show, booking, free[0])
+        else:
+            show.line.append(booking)
         return _standing(show, booking)
+
+    def _may_have(self, show: Show, unpaid: bool) -> list[SeatIndex]:
+        """The free seats that a newcomer may have; unpaid: only those that cost nothing."""
+
+        def mine() -> list[SeatIndex]:
+            prices = ((index, show.places[index].price) for index in _free(show))
+            may = ((index, price) for index, price in prices if not unpaid or not price)
+            return [index for index, price in may if not show.awaited(price)]
+
+        if not show.line:
+            self._has_free(show, lambda: bool(mine()))
+        return mine()
 
     def _sell(self, show: Show, booking: ModelBooking, index: SeatIndex) -> None:
         booking.amount = show.places[index].price
@@ -409,28 +496,95 @@ class Model:
         assert booking.ends_ms is not None
         return AwaitingPayment(booking.amount, booking.ends_ms, Outcome.AWAITING_PAYMENT, False)
 
-    def confirm(self, id_: BookingId) -> Answer:
+    def confirm(self, id_: BookingId, notice: Notice = UNNAMED) -> Answer:
         booking = self.find(id_)
         if booking is None:
             return self._unknown(id_)
-        if booking.status is Status.CONFIRMED:
-            return Answer(Outcome.CONFIRMED)
-        if booking.refund:
-            return Answer(Outcome.REFUND_DUE)
-        if booking.amount is None:
-            return Answer(Outcome.NOT_INITIATED)
+        payment, known = notice.payment_id, booking.known(notice)
         show = self.shows[split_booking_id(id_)[0]]
-        if show.over and booking.unfinished:
+        name = (split_booking_id(id_)[1], payment)
+        if known is not None:
+            if payment and known != payment:
+                booking.name(payment)
+                known = payment
+                show.unmatched.pop(name, None)
+            return Answer(Outcome.REFUND_DUE if known in booking.refunds else booking.settled)
+        if booking.status is Status.CONFIRMED and not payment:
+            return Answer(Outcome.CONFIRMED)
+        if refusal := self._unmatched(show, booking, notice):
+            return refusal
+        if not booking.payments and show.over and booking.unfinished:
             booking.end(Status.CANCELLED)
-        if booking.status is Status.CANCELLED or self._cannot_return(show, booking):
-            booking.refund, booking.leaving = "due", Leaving.NO
+        reason = self._why_owed(show, booking)
+        paid = booking.amount if notice.amount is None else notice.amount
+        assert booking.amount is not None
+        assert paid is not None
+        if reason and not paid and not booking.payments:
+            return Answer(Outcome.CANCELLED)
+        booking.payments[payment] = paid
+        show.unmatched.pop(name, None)
+        if reason and paid:
+            booking.owe(payment, reason)
             return Answer(Outcome.REFUND_DUE)
+        if reason:
+            return Answer(booking.settled)
         booking.seats = booking.seats or booking.released
         booking.status, booking.released = Status.CONFIRMED, {}
         booking.ends_ms, booking.leaving = None, Leaving.NO
         show.revenue += booking.amount
         show.confirmed += 1
         return Answer(Outcome.CONFIRMED)
+
+    def _unmatched(self, show: Show, booking: ModelBooking, notice: Notice) -> Answer | None:
+        """Keep a payment that nothing can be sold for."""
+        first = not booking.payments
+        if booking.amount is None or (first and booking.status is Status.CONFIRMED):
+            reason, answer = "not_initiated", Answer(Outcome.NOT_INITIATED)
+        elif first and notice.amount not in (None, booking.amount):
+            reason, answer = "amount", Answer(Outcome.UNMATCHED, ("amount",))
+        elif len(booking.payments) >= PAYMENTS_MAX:
+            reason, answer = "too_many", Answer(Outcome.UNMATCHED, ("too_many",))
+        else:
+            return None
+        show.unmatched[split_booking_id(booking.id)[1], notice.payment_id] = reason
+        show.payments = True
+        return answer
+
+    def _why_owed(self, show: Show, booking: ModelBooking) -> str:
+        """Why money that came is due back; "" where it buys something."""
+        if booking.payments:
+            return "paid_twice"
+        if show.over:
+            return "event_cancelled"
+        if booking.status is Status.CANCELLED:
+            return "cancelled"
+        return "expired" if self._cannot_return(show, booking) else ""
+
+    def settle(self, id_: BookingId, payment: str | None, organizer: UserId | None) -> Answer:
+        booking = self.find(id_)
+        if booking is None:
+            return self._unknown(id_)
+        if organizer not in (None, ORGANIZER):
+            return Answer(Outcome.NOT_YOURS)
+        wanted = payment if payment in booking.refunds or payment is None else ""
+        meant = [each for each in booking.refunds if wanted in (None, each)]
+        if not meant:
+            return Answer(Outcome.NO_REFUND)
+        due = [each for each in meant if booking.refunds[each].state == "due"]
+        for each in due:
+            booking.refunds[each] = booking.refunds[each]._replace(
+                state="done", reference=REFERENCE
+            )
+        ended = booking.status in (Status.CANCELLED, Status.EXPIRED)
+        if due and ended and booking.refund == "done":
+            booking.leaving = Leaving.LATER
+        amount = sum(booking.refunds[each].amount for each in due)
+        return Answer(Outcome.SETTLED, (str(amount), booking.refund or ""))
+
+    def owed(self, event: EventId) -> set[BookingId]:
+        """Bookings whose refund is due."""
+        bookings = self.shows[event].bookings.values()
+        return {booking.id for booking in bookings if booking.refund == "due"}
 
     def cancel(self, id_: BookingId, user: UserId) -> Answer:
         booking = self.find(id_)
@@ -465,10 +619,9 @@ class Model:
         if booking.status is not Status.CONFIRMED:
             return Answer(Outcome.CLOSED, (booking.shown,))
         event, _ = split_booking_id(id_)
-        self._pay_back(self.shows[event], booking)
-        booking.refund, booking.leaving = "due", Leaving.NO
+        owed = self._pay_back(self.shows[event], booking, "cancelled")
         self.serve(event)
-        return Answer(Outcome.REFUND_DUE, (str(booking.amount),))
+        return Answer(Outcome.REFUND_DUE, (str(owed),)) if owed else Answer(Outcome.CANCELLED)
 
     def cancel_event(self, event: EventId, user: UserId | None) -> Answer:
         show = self.shows[event]
@@ -477,8 +630,7 @@ class Model:
         show.state = State.CANCELLED
         for booking in show.bookings.values():
             if booking.status is Status.CONFIRMED:
-                self._pay_back(show, booking)
-                booking.refund, booking.leaving = "due", Leaving.NO
+                self._pay_back(show, booking, "event_cancelled")
             elif booking.seats or booking.status is Status.WAITING:
                 self._leave_line(booking)
                 booking.end(Status.CANCELLED)
@@ -568,7 +720,8 @@ class Model:
         others = {index: show.holders.get(index) for index in wanted}
         others = {index: other for index, other in others.items() if not own or other is not own}
         for index, other in others.items():
-            if show.line if other is None else not (other.unfinished and other.lapsed):
+            free = not show.awaited(wanted[index]) if other is None else False
+            if not (free or (other and other.unfinished and other.lapsed)):
                 ends_ms = (other and other.ends_ms) or 0
                 fields = (str(seat_id(show.id, index)), str(ends_ms))
                 return Answer(Outcome.SEAT_TAKEN, fields)
@@ -620,13 +773,17 @@ class Model:
             return self._over_cap(show, user, own, seats)
         return None
 
-    def _pay_back(self, show: Show, booking: ModelBooking) -> None:
-        """Cancel it; what cost nothing is not owed where nobody says otherwise."""
+    def _pay_back(self, show: Show, booking: ModelBooking, reason: str) -> int:
+        """Cancel it, and say how much of what payments brought is due by that."""
         assert booking.amount is not None
         show.revenue -= booking.amount
         show.confirmed -= 1
-        booking.refund = "due" if booking.amount else None
         booking.end(Status.CANCELLED)
+        left = {id_: paid for id_, paid in booking.payments.items() if id_ not in booking.refunds}
+        for id_, paid in left.items():
+            if paid:
+                booking.owe(id_, reason)
+        return sum(left.values())
 
     def _leave_line(self, booking: ModelBooking) -> None:
         line = self.shows[split_booking_id(booking.id)[0]].line
@@ -684,6 +841,12 @@ def _state(holder: ModelBooking | None) -> SeatStatus:
     if holder is None:
         return SeatStatus.FREE
     return SeatStatus.SOLD if holder.status is Status.CONFIRMED else SeatStatus.RESERVED
+
+
+def _costly(show: Show) -> bool:
+    """Whether there are free seats that cost something, and nobody waits for them."""
+    costly = [index for index in _free(show) if show.places[index].price]
+    return bool(costly) and all(each.unpaid for each in show.line)
 
 
 def _has(show: Show, zone: int, quantity: int) -> bool:

@@ -24,7 +24,7 @@ from billetter.domain.ids import (
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import Opened, Outcome, Unavailable
 from billetter.engine import Engine, audit, journal, keys
-from billetter.engine.audit import Report
+from billetter.engine.audit_report import Report
 from billetter.engine.keys import EventKeys
 from billetter.engine.once import Once
 from billetter.testing import Binary, RedisServer
@@ -491,8 +491,69 @@ WRONG = [
     Wrong(
         "money_owed_and_forgotten",
         lambda sale: sale.change(5, refund="due"),
-        ["booking 5 is to be forgotten, and money is owed for it"],
+        [
+            "booking 5 is to be forgotten, and money is owed for it",
+            "booking 5: its refund is due, and not listed",
+        ],
         mended=True,
+    ),
+    Wrong(
+        "money_owed_and_not_listed",
+        lambda sale: _owes(sale, "DEL", sale.own.refunds),
+        ["booking 4: its refund is due, and not listed"],
+        mended=True,
+    ),
+    Wrong(
+        "journal_tells_of_a_refund",
+        lambda sale: _forge(sale, "refund_due", 4, "", "700 cancelled p"),
+        ["booking 4 owes 0, its journal says 700"],
+    ),
+    Wrong(
+        "journal_tells_of_a_refund_that_is_done",
+        lambda sale: _owes_and_forged(sale),
+        ["booking 4 owes 1000, its journal says 0"],
+    ),
+    Wrong(
+        "wait_for_nothing",
+        lambda sale: sale.ask("HSET", sale.own.event, "waiting_free", "3"),
+        ["3 are said to wait for what costs nothing, and 0 do"],
+    ),
+    Wrong(
+        "money_listed_and_not_owed",
+        lambda sale: sale.ask("ZADD", sale.own.refunds, 1, 4),
+        ["booking 4: no refund is due, and one is listed"],
+        mended=True,
+    ),
+    Wrong(
+        "refund_of_nothing",
+        lambda sale: sale.change(4, refund="done", refunds="p:7:cancelled:done:x"),
+        [
+            "booking 4 gives back what was not paid for it",
+            "booking 4 has been paid 993, and costs 1000",
+        ],
+    ),
+    Wrong(
+        "refund_twice",
+        lambda sale: _owes(sale, "HSET", sale.booking(4), "refunds", ":1000:x:due:,:1000:y:due:"),
+        [
+            "booking 4 gives back what was not paid for it",
+            "booking 4 owes 2000, its journal says 1000",
+        ],
+    ),
+    Wrong(
+        "refund_done_and_due",
+        lambda sale: _owes(sale, "HSET", sale.booking(4), "refund", "done"),
+        ["booking 4: its refund is done, by its list due"],
+    ),
+    Wrong(
+        "payment_of_another_sum",
+        lambda sale: sale.change(4, payments="p:999"),
+        ["booking 4 has been paid 999, and costs 1000"],
+    ),
+    Wrong(
+        "payments_in_no_form",
+        lambda sale: sale.change(4, payments="p:q:r"),
+        ["booking 4: its payments cannot be read"],
     ),
     Wrong(
         "ended_with_seats",
@@ -567,6 +628,18 @@ WRONG = [
         [f"seat {index} is not sold, its journal says otherwise" for index in (2, 3)],
     ),
 ]
+
+
+async def _owes_and_forged(sale: Sale) -> None:
+    await _owes(sale, "PING")
+    await _forge(sale, "refund_settled", 4, "", "1000  x")
+
+
+async def _owes(sale: Sale, *command: Argument) -> None:
+    """Booking 4 is given back, and then something is changed behind the scripts' back."""
+    said = await sale.engine.bookings.refund(booking_id(sale.event, BookingNumber(4)), ANN)
+    assert said.outcome is Outcome.REFUND_DUE
+    await sale.ask(*command)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda it: it.name)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from billetter.domain.outcome import Unavailable
-from billetter.engine import Engine, audit, keys
-from billetter.engine.audit import Report
+from billetter.engine import Engine, audit, keys, partition_keys
+from billetter.engine.audit_report import Report
 from billetter.engine.journal import KINDS, Unread, read_entry
 from billetter.wire.lane import Argument
 from billetter.wire.topology import Wire
@@ -127,7 +127,7 @@ async def test_an_odd_entry_of_an_event_that_is_gone_is_named(sale: Sale) -> Non
 
 
 async def test_an_odd_entry_in_a_partition_without_events_is_named(alone: Wire) -> None:
-    await alone.call("XADD", keys.journal("{p09}"), "*", "what", "exploded")
+    await alone.call("XADD", partition_keys.journal("{p09}"), "*", "what", "exploded")
     report = await Engine(alone).audit.run()
     assert [each.event for each in report.violations] == [None]
 

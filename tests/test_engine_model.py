@@ -41,8 +41,9 @@ from billetter.domain.ids import (
 from billetter.domain.layout import Layout, Seat, ZonePlan
 from billetter.domain.money import PRICE_MAX
 from billetter.domain.outcome import Opened, Outcome
+from billetter.domain.payment import Notice
 from billetter.domain.ticket import Item, Reserved, Standing
-from billetter.engine import Engine, keys, numbers
+from billetter.engine import Engine, keys, numbers, partition_keys
 from billetter.engine.maps import SeatQuery
 from billetter.engine.once import Once
 from billetter.wire.topology import open_wire
@@ -51,6 +52,7 @@ from tests.invariants import Journal, violations
 from tests.model import (
     LONG_AGO_MS,
     NEVER_MS,
+    REFERENCE,
     Heard,
     Leaving,
     Model,
@@ -133,6 +135,8 @@ KINDS: dict[str, Callable[[ModelBooking], bool]] = {
     "ended": lambda booking: booking.leaving is not Leaving.NO,
     "sold": lambda booking: booking.status is Status.CONFIRMED,
     "waiting": lambda booking: booking.status is Status.WAITING,
+    "paid": lambda booking: bool(booking.payments),
+    "owed": lambda booking: booking.refund == "due",
     "any": lambda _: False,
 }
 
@@ -183,6 +187,13 @@ askers = st.sampled_from([None, None, None, None, None, *USERS])
 organizers = st.sampled_from([GUEST, GUEST, GUEST, None, USERS[1]])
 """Who changes an event: whose it is, an administrator, somebody else."""
 open_states = st.sampled_from([State.ON_SALE, State.ON_SALE, State.CLOSED])
+givers = st.sampled_from([None, None, GUEST, USERS[1], USERS[1]])
+"""Who gives a place: one who may give any, whose event it is, one who may only give free ones."""
+notices = st.builds(
+    Notice,
+    st.sampled_from(["", "", "p", "q", "r:1,%2C ü"]),
+    st.sampled_from([None, None, None, 0, 1, 4_050]),
+)
 sendings = st.sampled_from(["plain", "plain", "named", "twice"])
 """Without a name for the call; with one; with one, and sent twice."""
 
@@ -229,7 +240,8 @@ class EngineMachine(RuleBasedStateMachine):
         said = self.run(_awaited(call(*args, once)))
         self.model.heard = Heard(said, asked_ms, self.now_ms())
         assert said == expected(*args)
-        if once:
+        # What says "not now" is not kept: it is another answer later.
+        if once and said.outcome is not Outcome.NOT_INITIATED:
             self.sent.append((partial(call, *args), once, said))
             if sending == "twice":
                 self.send_again(-1)
@@ -389,15 +401,22 @@ class EngineMachine(RuleBasedStateMachine):
         if isinstance(said, Opened):
             self.opened.append(said.id)
 
-    @rule(nth=nths, user=users, waits=st.booleans(), sending=sendings)
-    def take_place(self, nth: int, user: UserId, waits: bool, sending: str) -> None:
-        self.place(nth, user, waits, sending)
+    @rule(nth=nths, user=users, waits=st.booleans(), giver=givers, sending=sendings)
+    def take_place(
+        self, nth: int, user: UserId, waits: bool, giver: UserId | None, sending: str
+    ) -> None:
+        self.place(nth, user, waits, sending, giver)
 
-    @rule(nth=nths, crowd=st.integers(1, 12), leave=st.lists(patrons, max_size=4))
-    def queue(self, nth: int, crowd: int, leave: list[UserId]) -> None:
+    @rule(
+        nth=nths,
+        crowd=st.integers(1, 12),
+        leave=st.lists(patrons, max_size=4),
+        give=st.lists(givers, min_size=1, max_size=4),
+    )
+    def queue(self, nth: int, crowd: int, leave: list[UserId], give: list[UserId | None]) -> None:
         """Many want a place, and some of them give it up."""
-        for user in PATRONS[:crowd]:
-            self.place(nth, user, True)
+        for number, user in enumerate(PATRONS[:crowd]):
+            self.place(nth, user, True, giver=give[number % len(give)])
         for user in leave:
             self.tell(self.engine.tickets.give_up, self.model.give_up, self.event(nth), user)
 
@@ -430,9 +449,18 @@ class EngineMachine(RuleBasedStateMachine):
     def hand_on_what_is_free(self) -> None:
         self.hand_on()
 
-    def place(self, nth: int, user: UserId, waits: bool, sending: str = "plain") -> None:
+    def place(
+        self,
+        nth: int,
+        user: UserId,
+        waits: bool,
+        sending: str = "plain",
+        giver: UserId | None = None,
+    ) -> None:
         tickets, model = self.engine.tickets, self.model
-        call, expected = (tickets.book, model.book) if waits else (tickets.reserve, model.reserve)
+        gives = tickets.book if waits else tickets.reserve
+        expected = partial(model.book if waits else model.reserve, giver=giver)
+        call = partial(gives, giver=giver)
         said = self.tell(call, expected, self.event(nth), user, sending=sending)
         if isinstance(said, Reserved | Standing):
             self.opened.append(said.id)
@@ -472,6 +500,34 @@ class EngineMachine(RuleBasedStateMachine):
     def confirm(self, whose: Whose, sending: str) -> None:
         booking = self.booking(whose)
         self.tell(self.engine.bookings.confirm, self.model.confirm, booking, sending=sending)
+
+    @rule(
+        whose=of("paying", "late", "paid", "choosing"),
+        sending=sendings,
+        notice=notices,
+        right=st.booleans(),
+    )
+    def pay(self, whose: Whose, sending: str, notice: Notice, right: bool) -> None:
+        """A notice that names a payment, and perhaps what it brought."""
+        booking = self.booking(whose)
+        known = self.model.find(booking)
+        if right and known and known.amount is not None:
+            notice = replace(notice, amount=known.amount)
+        confirm = self.engine.bookings.confirm
+        expected = partial(self.model.confirm, notice=notice)
+        self.tell(partial(confirm, notice=notice), expected, booking, sending=sending)
+
+    @rule(
+        whose=of("owed", "paid"),
+        payment=st.sampled_from([None, None, "", "p", "q"]),
+        organizer=organizers,
+    )
+    def settle(self, whose: Whose, payment: str | None, organizer: UserId | None) -> None:
+        booking = self.booking(whose)
+        settling = self.engine.payments.settle(
+            booking, REFERENCE, organizer=organizer, payment_id=payment
+        )
+        assert self.run(settling) == self.model.settle(booking, payment, organizer)
 
     @rule(whose=of("choosing", "paying", "lapsed", "waiting"), by=askers, sending=sendings)
     def cancel(self, whose: Whose, by: UserId | None, sending: str) -> None:
@@ -530,7 +586,10 @@ class EngineMachine(RuleBasedStateMachine):
         self.sent.clear()
         self.events = list(self.model.shows)
         left = {keys.META, keys.EVENTS_NEXT, keys.EVENTS_INDEX, keys.USERS_NEXT}
-        left |= {keys.data(keys.partition_tag(each)) for each in range(keys.PARTITIONS)}
+        left |= {
+            partition_keys.data(partition_keys.partition_tag(each))
+            for each in range(keys.PARTITIONS)
+        }
         for event in self.events:
             own = keys.of_event(event)
             left |= {own.event, own.taken, own.sold}
@@ -771,6 +830,15 @@ class EngineMachine(RuleBasedStateMachine):
         assert sales.zones == show.counts
         sums = (show.revenue, show.confirmed, len(show.line))
         assert (sales.revenue, sales.confirmed, sales.waiting) == sums
+        owed, total = await self.engine.payments.owed(show.id, 0, 1_000)
+        due = {each.id: sum(it.amount for it in each.refunds) for each in owed}
+        assert due.keys() == self.model.owed(show.id)
+        assert (total, all(due.values())) == (len(due), True)
+        kept, total = await self.engine.payments.unmatched(show.id, 0, 1_000)
+        unmatched = {
+            (split_booking_id(it.booking or 0)[1], it.payment_id): it.reason for it in kept
+        }
+        assert (unmatched, len(kept)) == (show.unmatched, total)
         for user in {*show.patrons, *USERS}:
             told = await self.engine.tickets.standing(show.id, user)
             expected = self.model.standing(show.id, user)

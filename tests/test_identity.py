@@ -11,7 +11,7 @@ from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import UserId
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import EngineError, Unavailable
-from billetter.engine import Engine, identity, keys
+from billetter.engine import Engine, identity, keys, partition_keys
 from billetter.engine.identity import Identity
 from billetter.engine.scripts import Store
 from billetter.testing import RedisServer
@@ -46,8 +46,8 @@ async def all_keys(wire: Wire) -> object:
 
 
 async def test_every_partition_is_given_the_same_id_once(engine: Engine, alone: Wire) -> None:
-    tags = map(keys.partition_tag, range(keys.PARTITIONS))
-    ids = {await alone.call("GET", keys.data(tag)) for tag in tags}
+    tags = partition_keys.TAGS
+    ids = {await alone.call("GET", partition_keys.data(tag)) for tag in tags}
     assert ids == {(engine.identity.known or "").encode()}
     again = Engine(alone)
     await again.prepare()
@@ -62,7 +62,7 @@ async def test_many_that_begin_at_once_agree(alone: Wire) -> None:
 
 async def test_one_that_died_half_way_is_gone_on_with(alone: Wire) -> None:
     await alone.call("HSET", keys.META, "data", "half")
-    await alone.call("SET", keys.data("{p05}"), "half")
+    await alone.call("SET", partition_keys.data("{p05}"), "half")
     engine = Engine(alone)
     await engine.prepare("half")
     assert engine.identity.known == "half"
@@ -97,7 +97,7 @@ async def test_another_id_than_the_expected_is_refused(engine: Engine, alone: Wi
 @pytest.mark.parametrize(
     ("gone", "told"),
     [
-        (keys.data("{p05}"), "1 of 64 partitions do not have it"),
+        (partition_keys.data("{p05}"), "1 of 64 partitions do not have it"),
         (keys.META, "its marks are gone in part"),
         (keys.EVENTS_NEXT, "the counters that ids are drawn from are gone"),
         (keys.USERS_NEXT, "the counters that ids are drawn from are gone"),
@@ -154,8 +154,8 @@ async def test_a_flush_is_discovered_told_and_all_is_refused_until_it_is_back(
         assert isinstance(dump, bytes)
         await alone.call("RESTORE", key, 0, dump)
     await alone.call("SET", keys.USERS_NEXT, 0)
-    for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
-        await alone.call("SET", keys.data(tag), engine.identity.known or "")
+    for tag in partition_keys.TAGS:
+        await alone.call("SET", partition_keys.data(tag), engine.identity.known or "")
     async with asyncio.timeout(5):
         while engine.store.refusal is not None:
             await asyncio.wait([watch], timeout=0.01)

@@ -18,7 +18,7 @@ from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import SeatIndex, UserId, seat_id
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import EngineError
-from billetter.engine import keys
+from billetter.engine import keys, partition_keys
 from billetter.identifying import identify
 from billetter.testing import Binary, RedisServer
 from billetter.visiting import VisitError, engine_at, started, visited
@@ -337,7 +337,7 @@ async def test_the_files_vanish_under_a_running_server(program: Binary, files: P
 
 def test_data_of_an_older_version_is_taken_over(sold: Path) -> None:
     """It has no ids, neither in Redis nor beside the files."""
-    ids = " ".join(keys.data(keys.partition_tag(each)) for each in range(keys.PARTITIONS))
+    ids = " ".join(partition_keys.data(tag) for tag in partition_keys.TAGS)
     ask(sold, f"DEL {ids} {keys.USERS_NEXT}", f"HDEL {keys.META} data settled")
     (sold / ID).unlink()
     assert audited(sold) == SOLD

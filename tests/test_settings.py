@@ -14,6 +14,8 @@ from billetter.settings import Settings
         ("trusted_proxies", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
         ("cors_origins", "example.org", "'example.org' is no origin such as"),
         ("payment_secret", "x" * 31, "must have 32 bytes at least"),
+        ("currency", "rub", "should match pattern"),
+        ("currency", "₽", "should match pattern"),
     ],
 )
 def test_a_wrong_one_says_why(field: str, text: str, told: str) -> None:

@@ -7,7 +7,7 @@ from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import GUEST, EventId, SeatIndex, seat_id
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import Opened
-from billetter.engine import Engine, keys
+from billetter.engine import Engine, keys, partition_keys
 from billetter.wire.topology import Wire
 
 EVENT = EventId(random.randrange(1, 60_000_000))
@@ -33,7 +33,7 @@ async def test_a_partition_that_another_sweeper_empties_is_left_to_it(wire: Wire
     engine, event = Engine(wire), EVENT
     await engine.prepare()
     await lapsed_hold(engine, event)
-    lease = keys.lease(keys.of_event(event).deadlines)
+    lease = partition_keys.lease(keys.of_event(event).deadlines)
     await wire.call("SET", lease, 1, "PX", 60_000)
     await engine.sweeper.expire_lapsed()
     assert await taken(engine, event) == 1
@@ -47,7 +47,7 @@ async def test_the_lease_of_a_sweeper_that_was_stopped_ends(wire: Wire) -> None:
     engine, event = Engine(wire), EventId(EVENT + 1)
     await engine.prepare()
     await lapsed_hold(engine, event)
-    await wire.call("SET", keys.lease(keys.of_event(event).deadlines), 1, "PX", 50)
+    await wire.call("SET", partition_keys.lease(keys.of_event(event).deadlines), 1, "PX", 50)
     async with asyncio.timeout(30):
         while await taken(engine, event):
             await engine.sweeper.expire_lapsed()

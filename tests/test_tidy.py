@@ -61,7 +61,9 @@ ONLY_IN = {
 SPELLED = re.compile(
     r"\{p(?![a-z_])|:event:|:booking:|:hold:|\{[lu]:|\{events\}|\{users\}|\{meta\}"
 )
-KEYS_SPELLED_IN = {"billetter/engine/keys.py", "billetter/engine/key_patterns.py"}
+KEYS_SPELLED_IN = {
+    f"billetter/engine/{name}.py" for name in ("keys", "key_patterns", "partition_keys")
+}
 UNFINISHED = re.compile(r"\bTO{1}DO\b|\bFIX{1}ME\b|(?<![\w.])/(root|home|work|Users)/")
 
 PYTHON_ALONE = {"WRONG_EVENT", "BAD_LAYOUT", "BAD_WINDOW", "NO_ZONE", "WRONG_PASSWORD"}
@@ -73,8 +75,8 @@ TURNED = {"confirm_booking": {"NO_SEAT", "SEAT_TAKEN", "CAP_REACHED"}}
 WRITES = {"DEL", "HDEL", "HINCRBY", "HSET", "HSETNX", "INCR", "PEXPIRE", "SET", "SETBIT"}
 WRITES |= {"SADD", "SREM", "XADD", "ZADD", "ZREM", "ZREMRANGEBYRANK"}
 READS = {"BITCOUNT", "BITPOS", "EXISTS", "GET", "GETBIT", "GETRANGE", "HGET", "HMGET", "TIME"}
-READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZRANGE"}
-READS |= {"ZRANGEBYSCORE", "ZRANK", "ZSCORE"}
+READS |= {"HGETALL", "HKEYS", "HLEN", "SISMEMBER", "STRLEN", "XREVRANGE", "ZCARD", "ZCOUNT"}
+READS |= {"ZRANGE", "ZRANGEBYSCORE", "ZSCORE"}
 LUA_WORDS = {"and", "elseif", "function", "if", "in", "not", "or", "return", "until", "while"}
 LUA_WORDS |= {"ipairs", "tonumber", "tostring", "unpack"}
 

@@ -111,6 +111,8 @@ class _Buyer:
             await customer.fail(event, has.booking)
         for _ in range(chance.choice((1, 1, 2))):
             told = await customer.confirm(event, has)
+        if told.said is Said.HAS and chance.random() < 0.1:
+            await customer.pay_again(event, has.booking)
         if told.said is Said.HAS and chance.random() < 0.9:
             await customer.refund(event, has.booking)
 

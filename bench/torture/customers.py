@@ -18,6 +18,7 @@ from billetter.domain.outcome import (
     OutcomeUnknown,
     Unavailable,
 )
+from billetter.domain.payment import Notice
 from billetter.domain.ticket import Item, Rank, Reserved, Standing
 from billetter.engine import Engine
 from billetter.engine.once import Once
@@ -25,6 +26,8 @@ from billetter.engine.once import Once
 MARGIN_S = 0.002
 """A hold may end so much earlier: its end is rounded, and two clocks are read to know of it."""
 NAMED_MS = 120_000
+SECOND_AMOUNT = 7
+"""What no booking costs, in minor units: a second payment is never taken for the first."""
 """How long a call can be repeated."""
 RANKS = {Rank.CONFIRMED: Said.HAS, Rank.WAITING: Said.WAITS, Rank.CANCELLED: Said.OVER}
 STATUSES = {
@@ -94,6 +97,18 @@ class Customer:
         return await self._ask(
             Verb.CONFIRM, event, has.booking, confirms, lambda said: _of_payment(has, said)
         )
+
+    async def pay_again(self, event: EventId, booking: int) -> Told:
+        """A second payment of what may be paid already; it is due back, and settled."""
+        notice = Notice(token_hex(8), amount=SECOND_AMOUNT)
+        pays = self._engine.payments.succeed(BookingId(booking), notice, None)
+        told = await self._ask(Verb.NOTE, event, booking, pays, _of_note)
+        if told.outcome == Outcome.REFUND_DUE.value:
+            settles = self._engine.payments.settle(
+                BookingId(booking), "wire", payment_id=notice.payment_id
+            )
+            told = await self._ask(Verb.NOTE, event, booking, settles, _of_note)
+        return told
 
     async def cancel(self, event: EventId, booking: int) -> Told:
         return await self._end(
@@ -204,6 +219,11 @@ def _of_payment(has: Told, said: AwaitingPayment | Answer) -> Told:
         return has._replace(outcome=said.outcome.value, until=NEVER)
     over = said.outcome is Outcome.REFUND_DUE
     return Told(Said.OVER if over else Said.NOTHING, said.outcome.value, has.booking)
+
+
+def _of_note(said: Answer) -> Told:
+    """It changes nothing of the seats."""
+    return Told(Said.NOTHING, said.outcome.value)
 
 
 def _of_end(said: Answer) -> Told:

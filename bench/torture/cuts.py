@@ -15,14 +15,17 @@ from bench.torture.asking import Asked, Caller
 from bench.torture.http import Reply
 from bench.torture.proxy import Fault, Proxy, Trap
 from bench.torture.routes import Route
-from billetter.engine import Engine, keys
+from billetter.engine import Engine, keys, partition_keys
 
 DEADLINE_MS = 150
 """Of the calls to Redis that are lost: what a request waits for where it is away."""
 REPEATS_MAX = 500
 REPEAT_S = 0.01
 JOURNALS = [
-    *(keys.journal(keys.partition_tag(number)) for number in range(keys.PARTITIONS)),
+    *(
+        partition_keys.journal(partition_keys.partition_tag(number))
+        for number in range(keys.PARTITIONS)
+    ),
     keys.USERS_JOURNAL,
 ]
 

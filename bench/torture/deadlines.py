@@ -31,7 +31,11 @@ JITTER_S = 0.006
 MARGIN_MS = 2
 LAG_S_MAX = 1.0
 BUYER, RIVAL = UserId("x:buyer"), UserId("x:rival")
-REFUND_FORGOTTEN: Guard = ("confirm_booking", "owed = owed or refusal ~= nil", "free = free or {}")
+REFUND_FORGOTTEN: Guard = (
+    "confirm_booking",
+    "owed = owed or refusal and 'expired'",
+    "free = free or {}",
+)
 """A script that sells the seats of a lapsed booking, whoever has them by now."""
 
 POLL_S = 0.05

@@ -30,7 +30,8 @@ TESTS_S_MAX: Final = 300.0
 
 _HELPERS: Final = (
     *("journal", "free_seats", "take_seats", "put_share", "tell", "drop_tokens"),
-    *("unsell", "put_patron", "call_line", "count_line", "leave_line", "keep_gone"),
+    *("unsell", "put_patron", "call_line", "count_line", "leave_line", "join_line"),
+    *("keep_gone", "owe", "record_payment", "name_payment", "keep_unmatched"),
 )
 """Snippets that write, called as statements."""
 _WRITES: Final = (

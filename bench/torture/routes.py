@@ -138,6 +138,13 @@ async def paid_given_back(caller: Caller) -> Asked:
     return Asked("PUT", f"/api/bookings/{booking}/cancel", None, event, booking)
 
 
+async def refund_settled(caller: Caller) -> Asked:
+    booking = await caller.paid(event := await caller.event(), 0)
+    await caller.done("PUT", f"/api/bookings/{booking}/cancel")
+    body = {"reference": "wire 7"}
+    return Asked("POST", f"/api/bookings/{booking}/refund", body, event, booking)
+
+
 async def reserved(caller: Caller) -> Asked:
     event = await caller.event()
     return Asked("POST", "/api/bookings/reserve", {"event_id": event, "user_id": "ann"}, event)
@@ -221,6 +228,7 @@ ROUTES = [
     Route("PATCH", "/api/bookings/cancel", cancelled),
     Route("PUT", "/api/bookings/{booking:id}/cancel", unpaid_given_back),
     Route("PUT", "/api/bookings/{booking:id}/cancel", paid_given_back),
+    Route("POST", "/api/bookings/{booking:id}/refund", refund_settled),
     Route("POST", "/api/bookings/reserve", reserved),
     Route("POST", "/api/book", booked),
     Route("POST", "/api/book", lined_up),

@@ -37,7 +37,7 @@ ROUND = 50_000
 REST_S_MAX = 60.0
 AT_ONCE = 200
 CONTROL_OPERATIONS = 3_200
-LINE_UNASKED: Guard = ("book_place", "not plan[5] and find_place(", "find_place(")
+LINE_UNASKED: Guard = ("book_place", "  if not line then\n", "  if true then\n")
 """Newcomers get what is free, whoever waits for it."""
 TICKET_UNASKED = "at = next_seat(taken, 0, at, stop)", "at = at <= stop and at or nil"
 
@@ -129,7 +129,7 @@ CONTROLS = [
     Control("newcomers who need not wait", [LINE_UNASKED], [Rule.OVERTAKEN]),
     Control(
         "nothing is handed on",
-        [("promote_waiting", "open and find_place(", "false and find_place(")],
+        [("promote_waiting", "if open then\n", "if false then\n")],
         [Rule.IDLE],
     ),
 ]

@@ -23,6 +23,7 @@ NEVER = math.inf
 class Verb(StrEnum):
     """What was asked. OPEN: tickets; BOOK, RESERVE, STANDING: the user's one place.
 
+    NOTE: what a gateway tells of money that buys nothing.
     END: whatever gives tickets back, some or all, or leaves the line.
     """
 
@@ -34,6 +35,7 @@ class Verb(StrEnum):
     PAY = "pay"
     CONFIRM = "confirm"
     END = "end"
+    NOTE = "note"
     GROW = "grow"
 
 

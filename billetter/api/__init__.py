@@ -16,6 +16,7 @@ from billetter.api import (
     maps,
     organizers,
     payments,
+    refunds,
     replies,
     seats,
     system,
@@ -30,7 +31,7 @@ from billetter.api.sites import Hosts, path_of
 
 MODULES = (
     *(accounts, events, organizers, maps, ticket_types),
-    *(bookings, tickets, seats, payments, system),
+    *(bookings, tickets, seats, payments, refunds, system),
 )
 ENDPOINTS: list[Endpoint] = [endpoint for module in MODULES for endpoint in module.ENDPOINTS]
 """Every route there is."""

@@ -29,6 +29,10 @@ REFUSALS: Mapping[Outcome, Reply] = {
     Outcome.NO_ZONE: error(404, "ticket_type_not_found", "The event has no such tickets."),
     Outcome.SOLD_OUT: error(409, "sold_out", "There are not enough tickets left."),
     Outcome.ALREADY_BOOKED: error(409, "already_booked", "This user has a place already."),
+    Outcome.PAYMENT_REQUIRED: error(
+        409, "payment_required", "Only places are left that must be paid for."
+    ),
+    Outcome.NO_REFUND: error(409, "no_refund", "No refund of this booking is due."),
     Outcome.WRONG_EVENT: error(400, "wrong_event", "The seat belongs to another event."),
     Outcome.ALREADY_CONFIRMED: error(409, "already_confirmed", "The booking is confirmed."),
     Outcome.EXHAUSTED: error(409, "bookings_exhausted", "The event can take no more bookings."),

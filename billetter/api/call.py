@@ -27,6 +27,7 @@ class Services:
     payment_url: template of the payment page; payment_secret: what a gateway signs with.
     sites: from which web pages changes are taken.
     shown: what was put into JSON before.
+    currency: of all prices, as ISO 4217 has it.
     """
 
     engine: Engine
@@ -40,6 +41,7 @@ class Services:
     payment_ms: int
     payment_url: str | None
     payment_secret: bytes | None
+    currency: str
     sites: Sites
     shown: Shown = field(default_factory=Shown)
 

@@ -55,6 +55,7 @@ _READS = {
     b"content-type",
     b"idempotency-key",
     b"if-none-match",
+    b"x-webhook-signature",
 } | BY_BROWSERS
 
 logger = logging.getLogger("billetter.api")

@@ -9,7 +9,7 @@ from billetter.api.inputs import Stop, wrong
 from billetter.api.links import link, with_links
 from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply
 from billetter.api.schemas import BookingsBefore, Removal
-from billetter.api.views import described
+from billetter.api.views import described_to_organizer
 from billetter.domain.account import Role
 from billetter.domain.booking import Booking
 from billetter.domain.ids import BookingNumber, EventId, UserId, split_booking_id
@@ -59,7 +59,7 @@ async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
     if acting(call) not in (None, event.organizer):
         return NOT_YOUR_EVENT
     found, newer, more = await _part(call, event_id, query)
-    listed = reply(200, await described(call.engine, found))
+    listed = reply(200, await described_to_organizer(call.engine, found))
     path, size = f"/api/events/{event_id}/bookings", {"pageSize": query.pageSize}
     asked = size if query.pageSize else {}
     links = [link("prev", path, {**asked, "after": newer})] if newer else []

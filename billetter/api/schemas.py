@@ -1,6 +1,5 @@
 """Request models of bookings, seats, payments, accounts, lists. Unknown fields are never bound."""
 
-import re
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
@@ -120,23 +119,6 @@ class SelectSeat(BaseModel):
 
 class ReleaseSeat(BaseModel):
     seat_id: Id
-
-
-def _order(value: Any) -> Any:
-    """Gateways send the order id as a number or as its digits."""
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,16}", value) else value
-
-
-class PaymentData(BaseModel):
-    order_id: Annotated[Id, BeforeValidator(_order), Field(alias="orderId")]
-
-
-class PaymentNotification(BaseModel):
-    """A gateway's webhook; what else it carries is not read."""
-
-    payment_id: Annotated[str, Field(alias="paymentId", min_length=1, max_length=255)]
-    status: Annotated[str, Field(min_length=1, max_length=64)]
-    data: PaymentData
 
 
 class Paged(BaseModel):

@@ -13,7 +13,12 @@ A notification (`POST …/notifications`) carries the header
     Billetter-Signature: t=1791900000,v1=<hex>
 
 and what is signed is the timestamp, a full stop and the body, byte for byte. There may be several
-`v1`, so that a gateway can change its secret; one of them must be right.
+`v1`, so that a gateway can change its secret; one of them must be right. Or it carries the header
+
+    X-Webhook-Signature: sha256=<hex>
+
+and what is signed is the body alone. It has no time, so a copy of it is as good as the first; but
+each notification acts once.
 """
 
 import hmac
@@ -93,10 +98,21 @@ def verify_notification(secret: bytes, body: bytes, header: bytes | None, now_s:
     timestamps = [value for name, _, value in fields if name == "t"]
     signatures = [value for name, _, value in fields if name == "v1"]
     if len(timestamps) != 1 or not 1 <= len(signatures) <= SIGNATURES_MAX:
-        raise BadSignature("The notification needs the header Billetter-Signature: t=…,v1=….")
+        raise BadSignature(
+            "The notification needs the header Billetter-Signature: t=…,v1=…, "
+            "or X-Webhook-Signature: sha256=…."
+        )
     moment = _checked_moment(timestamps[0], now_s)
     expected = sign_notification(secret, body, moment).rpartition("=")[2]
     _compare(expected, signatures)
+
+
+def verify_body(secret: bytes, body: bytes, header: bytes, now_s: float) -> None:
+    """BadSignature: the X-Webhook-Signature is malformed, or made with another secret."""
+    scheme, _, signature = header.decode("latin-1").strip().partition("=")
+    if scheme.lower() != "sha256":
+        raise BadSignature("The header X-Webhook-Signature must be sha256=….")
+    _compare(_hmac(secret, body), [signature.lower()])
 
 
 def unsigned(error_: BadSignature) -> Reply:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from billetter.domain.ids import BookingId, EventId, SeatId, UserId
+from billetter.domain.payment import Payment, Refund
 
 
 class Status(StrEnum):
@@ -31,7 +32,8 @@ class SeatStatus(StrEnum):
 class Booking:
     """A booking as its owner sees it. Times are ms since 1970, money is in minor units.
 
-    prices: what each of its seats cost when it was taken.
+    prices: what each of its seats cost when it was taken. had: the seats that it had until it
+    ended.
     """
 
     id: BookingId
@@ -44,3 +46,6 @@ class Booking:
     expires_ms: int | None
     refund: str | None
     prices: tuple[int, ...] = ()
+    had: tuple[SeatId, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()

@@ -8,7 +8,7 @@ All ids stay within 2^53-1, the largest integer that every JSON reader keeps exa
 """
 
 from typing import NewType
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 EventId = NewType("EventId", int)
 SeatId = NewType("SeatId", int)
@@ -52,6 +52,11 @@ def account_of(user: UserId) -> AccountId | None:
 def named_user(name: str) -> UserId:
     """Whoever a caller calls so: nobody with an account. Names that differ are different users."""
     return UserId(f"x:{quote(name, safe='')}")
+
+
+def name_of(user: UserId) -> str:
+    """How a user without an account is called."""
+    return unquote(user.removeprefix("x:"))
 
 
 def seat_id(event: EventId, index: SeatIndex) -> SeatId:

@@ -41,6 +41,8 @@ class Outcome(Enum):
     REVOKED = "REVOKED"
     WAITING = "WAITING"
     PROMOTED = "PROMOTED"
+    SETTLED = "SETTLED"
+    UNMATCHED = "UNMATCHED"
     # Things read.
     SEATS = "SEATS"
     COUNTS = "COUNTS"
@@ -78,6 +80,8 @@ class Outcome(Enum):
     NO_ZONE = "NO_ZONE"
     SOLD_OUT = "SOLD_OUT"
     ALREADY_BOOKED = "ALREADY_BOOKED"
+    PAYMENT_REQUIRED = "PAYMENT_REQUIRED"
+    NO_REFUND = "NO_REFUND"
     # Nothing to do.
     HELD = "HELD"
     KEPT = "KEPT"
@@ -116,6 +120,8 @@ REFUSALS = frozenset(
         Outcome.NO_ZONE,
         Outcome.SOLD_OUT,
         Outcome.ALREADY_BOOKED,
+        Outcome.PAYMENT_REQUIRED,
+        Outcome.NO_REFUND,
     }
 )
 """Answers to a change that was not made, and will not be: they are final."""

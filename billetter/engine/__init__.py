@@ -15,6 +15,7 @@ from billetter.engine.lines import Lines
 from billetter.engine.maps import SeatMaps
 from billetter.engine.opening import Opener
 from billetter.engine.organizers import Organizers
+from billetter.engine.payments import Payments
 from billetter.engine.readiness import ReadinessCheck
 from billetter.engine.repeat import Repeater
 from billetter.engine.reset import Reset
@@ -56,6 +57,7 @@ class Engine:
         made_by = (self.store, self.events, repeater, opener, self.lines, kept.ended_ms)
         self.bookings = Bookings(*made_by)
         self.tickets = Tickets(*made_by)
+        self.payments = Payments(self.store, self.bookings, kept.ended_ms)
         self.organizers = Organizers(self.store, self.events, repeater, self.lines)
         self.accounts = Accounts(self.store)
         self.keys = Keys(self.store)

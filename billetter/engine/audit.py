@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from billetter.domain.event import Event
@@ -21,13 +20,14 @@ from billetter.domain.ids import (
     booking_id,
     seat_id,
 )
-from billetter.engine import keys
+from billetter.engine import keys, partition_keys
 from billetter.engine.allowances import share_faults
+from billetter.engine.audit_report import Report, Violation
+from billetter.engine.debts import debt_faults
 from billetter.engine.events import Events
 from billetter.engine.first_look import FirstLook, FirstLooker, sort_key
 from billetter.engine.inspection import (
     Fault,
-    SeatInspector,
     SeenEvent,
     booking_faults,
     is_gone,
@@ -39,6 +39,7 @@ from billetter.engine.inspection import (
 from billetter.engine.journal import Replay
 from billetter.engine.places import line_fault, place_faults
 from billetter.engine.scripts import Store
+from billetter.engine.seat_inspection import SeatInspector
 from billetter.engine.unreadable import digits, noting
 
 MENDS_MAX = 5
@@ -48,33 +49,6 @@ most (`redis_deadline_ms`); what an index lacks for longer, nobody is about to w
 PAUSE_S_MAX = 0.5
 
 Suspect = TypeVar("Suspect")
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Something that must never be, or cannot be read. mended: it has been set right.
-
-    event: None where it is of no event, or nobody can say of which.
-    """
-
-    event: EventId | None
-    what: str
-    mended: bool = False
-
-
-@dataclass(slots=True)
-class Report:
-    """What an audit saw. unreplayed: events whose journal no longer has their creation."""
-
-    events: int = 0
-    bookings: int = 0
-    seats: int = 0
-    violations: list[Violation] = field(default_factory=list)
-    unreplayed: list[EventId] = field(default_factory=list)
-
-    @property
-    def clean(self) -> bool:
-        return all(violation.mended for violation in self.violations)
 
 
 class Audit:
@@ -109,7 +83,7 @@ class _Course:
         found = await self._find()
         progress(0, len(found))
         for partition in range(keys.PARTITIONS):
-            replay = Replay(self._store, keys.partition_tag(partition))
+            replay = Replay(self._store, partition_keys.partition_tag(partition))
             for event, largest in found.items():
                 if event % keys.PARTITIONS == partition:
                     with self._noting(event, "the event"):
@@ -221,6 +195,8 @@ class _Course:
         suspicions = first.suspicious(replay.of(id_))
         found = await SeatInspector(self._store, replay).faults(id_, suspicions)
         wrong = [f"seat {seat_id(id_, SeatIndex(it))} {what}" for it, what in sorted(found)]
+        with noting(lambda why: wrong.append(f"its list of refunds {why}")):
+            wrong += await debt_faults(self._store, id_, first.owed, replay)
         with noting(lambda why: wrong.append(f"its list of places {why}")):
             wrong += await place_faults(self._store, id_, first.live)
         if event is None:

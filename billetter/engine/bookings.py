@@ -16,6 +16,7 @@ from billetter.domain.ids import (
 )
 from billetter.domain.listing import Listed, Window
 from billetter.domain.outcome import Answer, AwaitingPayment, Opened, Outcome
+from billetter.domain.payment import UNNAMED, Notice, parse_payments, parse_refunds
 from billetter.engine import keys
 from billetter.engine.events import Events, Wanted
 from billetter.engine.lines import Lines
@@ -85,18 +86,20 @@ class Bookings:
         amount, expires_ms = map(int, answer.fields)
         return AwaitingPayment(amount, expires_ms, answer.outcome, answer.replayed)
 
-    async def confirm(self, booking: BookingId, once: Once | None = None) -> Answer:
-        """The payment succeeded.
+    async def confirm(
+        self, booking: BookingId, once: Once | None = None, notice: Notice = UNNAMED
+    ) -> Answer:
+        """A payment succeeded.
 
-        CONFIRMED, REFUND_DUE or NOT_INITIATED; NO_BOOKING (NO_EVENT where even that is gone).
+        CONFIRMED, REFUND_DUE, CANCELLED (it cost nothing, and has ended), NOT_INITIATED (nothing
+        is to be paid yet) or UNMATCHED (why nothing can be sold for it); both are kept for the
+        organizer. NO_BOOKING (NO_EVENT where even that is gone).
         """
         event, number = split_booking_id(booking)
-        own = keys.of_event(event)
+        own, about = keys.of_event(event), (event, number, notice.id, *notice.terms)
         return await self._repeater.final(
             event,
-            lambda: self._store.change(
-                "confirm_booking", own, own.to_settle(number), once, event, number
-            ),
+            lambda: self._store.change("confirm_booking", own, own.to_settle(number), once, *about),
         )
 
     async def cancel(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
@@ -110,15 +113,23 @@ class Bookings:
     async def refund(self, booking: BookingId, user: UserId, once: Once | None = None) -> Answer:
         """Its owner gives back what they have paid for, as long as the event allows it.
 
-        REFUND_DUE (the amount); CANCELLED: it is already; NO_EVENT, NO_BOOKING, NOT_YOURS, CLOSED
-        (not paid) or TOO_LATE (until when it could be done, ms).
+        REFUND_DUE (the amount); CANCELLED: it is already, or no payment brought anything; NO_EVENT,
+        NO_BOOKING, NOT_YOURS, CLOSED (not confirmed) or TOO_LATE (until when it could be done, ms).
         """
         event, number = split_booking_id(booking)
         own, named = keys.of_event(event), once or Once.anew()
         answer = await self._store.change(
-            "refund_booking", own, own.to_refund(number), named, user, event, number, ""
+            "refund_booking",
+            own,
+            own.to_refund(number),
+            named,
+            user,
+            event,
+            number,
+            "",
+            self._keep_ms,
         )
-        if answer.outcome is Outcome.REFUND_DUE:
+        if answer.outcome in (Outcome.REFUND_DUE, Outcome.CANCELLED):
             await self._lines.serve(event)
         return answer
 
@@ -241,9 +252,10 @@ class Bookings:
 
 
 def _booking(booking: BookingId, answer: Answer) -> Booking:
-    user, status, taken, amount, created, expires, refund = answer.fields
+    user, status, taken, amount, created, expires, refund, had, payments, owed = answer.fields
     event, _ = split_booking_id(booking)
     seats, prices = priced(event, taken)
+    refunds = parse_refunds(owed)
     return Booking(
         booking,
         event,
@@ -255,4 +267,7 @@ def _booking(booking: BookingId, answer: Answer) -> Booking:
         int(expires) if expires else None,
         refund or None,
         prices,
+        priced(event, had)[0],
+        parse_payments(payments, refunds),
+        refunds,
     )

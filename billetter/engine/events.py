@@ -204,12 +204,13 @@ def byte_range(span: Span) -> tuple[int, int]:
 
 
 def _sales(event: Event, answer: Answer) -> Sales:
-    revenue, confirmed, waiting, *counts = map(int, answer.fields)
+    revenue, confirmed, waiting, unpaid, *counts = map(int, answer.fields)
     pairs = iter(zip(counts[::2], counts[1::2], strict=True))
     zones = []
     for zone in event.layout.zones:
         counted = [next(pairs) for _ in zone.extents]
         taken, sold = (sum(column) for column in zip(*counted, strict=True))
-        # While anybody waits, what is free is theirs.
-        zones.append(Counts(zone.size, zone.size if waiting else taken, sold))
+        # What is free is theirs who wait; some of them may have only what costs nothing.
+        awaited = waiting > unpaid or (waiting and zone.price == 0)
+        zones.append(Counts(zone.size, zone.size if awaited else taken, sold))
     return Sales(event, tuple(zones), revenue, confirmed, waiting)

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from billetter.domain.booking import Status
 from billetter.domain.ids import BOOKINGS_MAX, BookingNumber, EventId, booking_id
 from billetter.engine import key_patterns, keys
 from billetter.engine.allowances import Part, parts_of
-from billetter.engine.inspection import SeenBooking, Suspicion, booking_faults, see_booking
+from billetter.engine.debts import owed_by
+from billetter.engine.inspection import SeenBooking, booking_faults, see_booking
 from billetter.engine.journal import Inventory
 from billetter.engine.places import Live
 from billetter.engine.scripts import Store
+from billetter.engine.seat_inspection import Suspicion
 from billetter.engine.unreadable import digits, noting
 
 BATCH = 500
@@ -35,6 +38,7 @@ class FirstLook:
     confirmed: set[int] = field(default_factory=set)
     paid: dict[BookingNumber, int] = field(default_factory=dict)
     live: dict[BookingNumber, Live] = field(default_factory=dict)
+    owed: dict[BookingNumber, int] = field(default_factory=dict)
     parts: set[Part] = field(default_factory=set)
     holders: dict[int, BookingNumber] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
@@ -44,6 +48,9 @@ class FirstLook:
     def add(self, booking: SeenBooking) -> None:
         self.bookings += 1
         self.parts.update(parts_of(booking))
+        with suppress(TypeError, ValueError):  # What cannot be read is a fault of the booking.
+            if owed := owed_by(booking):
+                self.owed[booking.number] = owed
         for index in booking.seats:
             if index in self.listed:
                 self.suspects |= {(index, booking.number), (index, self.listed[index])}

@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from billetter.domain.outcome import EngineError, OutcomeUnknown, Unavailable
-from billetter.engine import keys
+from billetter.engine import keys, partition_keys
 from billetter.engine.scripts import Store
 from billetter.wire.lane import Argument
 
@@ -68,8 +68,8 @@ class Identity:
         # One after another: a burst of them would take the room of those who buy.
         ask = self._ask
         claimed, settled = await ask("HMGET", keys.META, "data", "settled")
-        tags = [keys.partition_tag(each) for each in range(keys.PARTITIONS)]
-        ids = [_text(await ask("GET", keys.data(tag))) for tag in tags]
+        tags = [partition_keys.partition_tag(each) for each in range(keys.PARTITIONS)]
+        ids = [_text(await ask("GET", partition_keys.data(tag))) for tag in tags]
         counters = [await ask("EXISTS", each) for each in (keys.EVENTS_NEXT, keys.USERS_NEXT)]
         return Seen(_text(claimed), settled is not None, tuple(ids), all(counters))
 
@@ -122,8 +122,8 @@ class Identity:
         ask = self._ask
         await ask("HSETNX", keys.META, "data", fresh)
         id_ = _text(await ask("HGET", keys.META, "data")) or fresh
-        for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
-            await ask("SET", keys.data(tag), id_, "NX")
+        for tag in partition_keys.TAGS:
+            await ask("SET", partition_keys.data(tag), id_, "NX")
         # Older versions have no counter before the first draw.
         listed = await ask("ZREVRANGE", keys.EVENTS_INDEX, 0, 0)
         await ask("SET", keys.EVENTS_NEXT, int(listed[0]) if listed else 0, "NX")

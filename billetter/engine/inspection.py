@@ -1,26 +1,21 @@
-"""Looks at one booking or one seat, each at one moment, and says what is wrong with it."""
+"""Looks at one booking or one event, each at one moment, and says what is wrong with it."""
 
-import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from billetter.domain.booking import Status
 from billetter.domain.ids import BookingNumber, EventId, UserId, booking_id
 from billetter.domain.outcome import Outcome
+from billetter.domain.payment import parse_payments, parse_refunds
 from billetter.engine import keys
-from billetter.engine.journal import Inventory, Replay, place
+from billetter.engine.journal import Inventory
 from billetter.engine.scripts import Store
-from billetter.engine.unreadable import digits, noting
+from billetter.engine.unreadable import digits
 
 UNFINISHED = frozenset({Status.BOOKED, Status.SEATS_SELECTED, Status.PAYMENT_INITIATED})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _PRICED = frozenset({Status.PAYMENT_INITIATED, Status.CONFIRMED})
 _WITH_SEATS = _PRICED | {Status.SEATS_SELECTED}
-HOLDER_LOOKS_MAX = 5
-BATCH = 200
-
-Suspicion = tuple[int, BookingNumber | None]
-"""The index of a seat, and a booking that may hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,8 @@ class Fault:
 class SeenBooking:
     """A booking and all that it is tied to. Times are ms as text, '' where there is none.
 
-    price: what its seats cost together. amount: what it says that it costs.
+    price: what its seats cost together. amount: what it says that it costs. entry: the journal's
+    last at that moment.
     """
 
     number: BookingNumber
@@ -50,32 +46,21 @@ class SeenBooking:
     held: bool
     deadline: str
     forget: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeenSeat:
-    """A seat and all that says whose it is.
-
-    status, lists: of the booking looked at, `number`. entry: the journal's last at that moment.
-    """
-
-    index: int
-    number: BookingNumber
-    taken: bool
-    sold: bool
-    holder: BookingNumber | None
-    status: str
-    lists: bool
-    entry: str
+    owed_since: str = ""
+    payments: str = ""
+    refunds: str = ""
+    entry: str = "0-0"
 
 
 async def see_booking(store: Store, event: EventId, number: BookingNumber) -> SeenBooking | None:
     own = keys.of_event(event)
-    declared = [own.booking(number), own.hold(number), own.deadlines, own.ended]
+    shared = (own.deadlines, own.ended, own.refunds, own.journal)
+    declared = [own.booking(number), own.hold(number), *shared]
     answer = await store.run("inspect_booking", declared, event, number)
     if answer.outcome is Outcome.NO_BOOKING:
         return None
-    user, status, seats, amount, created, expires, refund, held, deadline, forget = answer.fields
+    user, status, seats, amount, created, expires, refund, held, *rest = answer.fields
+    deadline, forget, owed_since, payments, refunds, entry = rest
     return SeenBooking(
         number,
         UserId(user),
@@ -89,6 +74,10 @@ async def see_booking(store: Store, event: EventId, number: BookingNumber) -> Se
         held == "1",
         deadline,
         forget,
+        owed_since,
+        payments,
+        refunds,
+        entry or "0-0",
     )
 
 
@@ -120,12 +109,40 @@ def booking_faults(event: EventId, seen: SeenBooking, forget_ms: int) -> Iterato
         yield Fault(f"{name} is {seen.status}, and due", ("ZREM", own.deadlines, member))
     if seen.held and seen.status not in UNFINISHED:
         yield Fault(f"{name} is {seen.status}, and has a hold")
-    leaves = seen.status in _ENDED and seen.refund != "due"
+    owes = seen.refund == "due" or bool(seen.owed_since)
+    leaves = seen.status in _ENDED and not owes
     if leaves and not seen.forget:
         yield Fault(f"{name} is never forgotten", ("ZADD", own.ended, forget_ms, member))
     if seen.forget and not leaves:
-        owed = "money is owed for it" if seen.refund == "due" else f"it is {seen.status}"
+        owed = "money is owed for it" if owes else f"it is {seen.status}"
         yield Fault(f"{name} is to be forgotten, and {owed}", ("ZREM", own.ended, member))
+    try:
+        yield from _money_faults(event, seen, name)
+    except (TypeError, ValueError):
+        yield Fault(f"{name}: its payments cannot be read")
+
+
+def _money_faults(event: EventId, seen: SeenBooking, name: str) -> Iterator[Fault]:
+    """What payments brought is what it costs and what goes back, and what is owed is listed."""
+    refunds = parse_refunds(seen.refunds)
+    paid = {each.id: each.amount for each in parse_payments(seen.payments, refunds)}
+    back = {each.payment_id: each.amount for each in refunds}
+    if len(back) != len(refunds) or not back.items() <= paid.items():
+        yield Fault(f"{name} gives back what was not paid for it")
+    states = {each.state for each in refunds}
+    mark = "due" if "due" in states else "done" if states else ""
+    if seen.refund != mark:
+        yield Fault(f"{name}: its refund is {seen.refund or 'none'}, by its list {mark or 'none'}")
+    kept = sum(paid.values()) - sum(back.values())
+    costs = int(seen.amount or 0) if seen.status is Status.CONFIRMED else 0
+    if paid and kept != costs:
+        yield Fault(f"{name} has been paid {kept}, and costs {costs}")
+    index = keys.of_event(event).refunds
+    if mark == "due" and not seen.owed_since:
+        mend = ("ZADD", index, seen.created, seen.number)
+        yield Fault(f"{name}: its refund is due, and not listed", mend)
+    if mark != "due" and seen.owed_since:
+        yield Fault(f"{name}: no refund is due, and one is listed", ("ZREM", index, seen.number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,102 +200,3 @@ def tally_faults(
         return []
     both = f"{sums}, the event says {kept}"
     return [f"revenue and number of its confirmed bookings are {both}"]
-
-
-class SeatInspector:
-    """Looks at suspected seats of one partition; its replay follows the journal meanwhile."""
-
-    def __init__(self, store: Store, replay: Replay) -> None:
-        self._store = store
-        self._replay = replay
-
-    async def faults(self, event: EventId, suspicions: Iterable[Suspicion]) -> set[tuple[int, str]]:
-        """Indexes of seats, each with something that is wrong with it."""
-        found = set[tuple[int, str]]()
-        left = [(index, number or BookingNumber(0)) for index, number in suspicions]
-        for _ in range(HOLDER_LOOKS_MAX):
-            passed_on = []
-            for start in range(0, len(left), BATCH):
-                for seen in await self._see(event, left[start : start + BATCH], found):
-                    await self._replay.advance(seen.entry)
-                    if seen.holder not in (None, seen.number) and not seen.lists:
-                        passed_on.append((seen.index, seen.holder))
-                    else:
-                        faults = [*_seat_faults(seen), *self._replay_faults(event, seen)]
-                        found |= {(seen.index, fault) for fault in faults}
-            left = sorted(set(passed_on))
-        return found  # A seat still left changes hands faster than one can look: it is in use.
-
-    async def _see(
-        self,
-        event: EventId,
-        batch: Sequence[tuple[int, BookingNumber]],
-        found: set[tuple[int, str]],
-    ) -> list[SeenSeat]:
-        """Look at seats, each at one moment; in the order of these moments."""
-        seen: list[SeenSeat] = []
-
-        async def look(index: int, number: BookingNumber) -> None:
-            with noting(lambda why: found.add((index, why))):
-                seen.append(await self._see_one(event, index, number))
-
-        await asyncio.gather(*(look(*each) for each in batch))
-        seen.sort(key=lambda it: place(it.entry))
-        if seen:
-            await self._replay.read(seen[-1].entry)
-        return seen
-
-    async def _see_one(self, event: EventId, index: int, number: BookingNumber) -> SeenSeat:
-        own = keys.of_event(event)
-        answer = await self._store.run(
-            "inspect_seat",
-            [own.taken, own.sold, own.holders, own.booking(number), own.journal],
-            index,
-        )
-        taken, sold, holder, status, seats, entry = answer.fields
-        return SeenSeat(
-            index,
-            number,
-            taken == "1",
-            sold == "1",
-            BookingNumber(int(holder)) if holder else None,
-            status,
-            str(index) in (seat.partition(":")[0] for seat in seats.split(",")),
-            entry or "0-0",
-        )
-
-    def _replay_faults(self, event: EventId, seen: SeenSeat) -> Iterator[str]:
-        told = self._replay.of(event)
-        if not told.whole:
-            return
-        holder = told.holders.get(seen.index)
-        if holder != seen.holder:
-            yield f"is held by {_named(seen.holder)}, its journal says by {_named(holder)}"
-        if (seen.index in told.sold) != seen.sold:
-            yield f"is {'' if seen.sold else 'not '}sold, its journal says otherwise"
-
-
-def _named(holder: BookingNumber | None) -> str:
-    return f"booking {holder}" if holder is not None else "nobody"
-
-
-def _seat_faults(seen: SeenSeat) -> Iterator[str]:
-    number = seen.number
-    if seen.holder not in (None, number):
-        yield f"is held by booking {seen.holder}, but {number} lists it too"
-        return
-    if seen.taken and seen.holder is None:
-        yield "is taken, and nobody holds it"
-    if seen.holder is not None and not seen.taken:
-        yield f"is held by booking {seen.holder}, and not taken"
-    if seen.sold and not seen.taken:
-        yield "is sold, and not taken"
-    if seen.holder == number and not seen.lists:
-        yield f"is held by booking {number}, which does not list it"
-    if seen.holder is None and seen.lists:
-        yield f"is listed by booking {number}, which does not hold it"
-    confirmed = seen.holder == number and seen.status == "confirmed"
-    if confirmed and not seen.sold:
-        yield f"is not sold, and booking {number} is confirmed"
-    if seen.sold and not confirmed:
-        yield "is sold, and its booking is not confirmed"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from billetter.domain.ids import BookingNumber, EventId
-from billetter.engine import keys
+from billetter.engine import partition_keys
 from billetter.engine.scripts import Store
 
 BATCH = 1_000
@@ -20,7 +20,7 @@ class Entry:
 
     Entries of the event itself have no booking; those of accounts have no event, which is 0 then.
     gone: first and last index of the seats that an event no longer has.
-    amount: minor units, where the note is one.
+    amount: minor units, where the note is one, or begins with it.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Inventory:
 
     whole: the journal still has the event's creation, and all of it was understood, so it tells
     everything. paid: what its confirmed bookings cost. undone: bookings that were cancelled, or
-    discarded by a reset: what they cost counts no more.
+    discarded by a reset: what they cost counts no more. owed: what is due back of bookings.
     """
 
     whole: bool = False
@@ -57,6 +57,12 @@ class Inventory:
     sold: set[int] = field(default_factory=set)
     paid: dict[BookingNumber, int] = field(default_factory=dict)
     undone: set[BookingNumber] = field(default_factory=set)
+    owed: dict[BookingNumber, int] = field(default_factory=dict)
+
+    @property
+    def debts(self) -> dict[BookingNumber, int]:
+        """What is due back of bookings of which anything is."""
+        return {number: amount for number, amount in self.owed.items() if amount}
 
     def apply(self, entry: Entry) -> None:
         KINDS[entry.what].apply(self, entry)
@@ -92,6 +98,16 @@ def _free(told: Inventory, entry: Entry) -> None:
     told.sold.difference_update(entry.seats)
 
 
+def _owe(told: Inventory, entry: Entry) -> None:
+    if entry.booking is not None:
+        told.owed[entry.booking] = told.owed.get(entry.booking, 0) + entry.amount
+
+
+def _settle(told: Inventory, entry: Entry) -> None:
+    if entry.booking is not None:
+        told.owed[entry.booking] = told.owed.get(entry.booking, 0) - entry.amount
+
+
 def _undo(told: Inventory, entry: Entry) -> None:
     _free(told, entry)
     if entry.booking is not None:
@@ -99,18 +115,26 @@ def _undo(told: Inventory, entry: Entry) -> None:
         told.undone.add(entry.booking)
 
 
+def _discard(told: Inventory, entry: Entry) -> None:
+    _undo(told, entry)
+    if entry.booking is not None:
+        told.owed.pop(entry.booking, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How entries of one kind are read. Whatever a reader refuses, the audit reports.
 
     apply: what they say of an inventory. seats: they list seats, as index or index:price.
-    gone: their seats are ranges, first-last. paid: their note is an amount.
+    gone: their seats are ranges, first-last. paid: their note is an amount. owed: it begins with
+    one.
     """
 
     apply: Callable[[Inventory, Entry], None] = _nothing
     seats: bool = False
     gone: bool = False
     paid: bool = False
+    owed: bool = False
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -129,11 +153,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     "payment_note": Kind(),
     "waiting": Kind(),
     "confirmed": Kind(_sell, seats=True, paid=True),
-    "refund_due": Kind(),
+    "paid": Kind(),
+    "payment_named": Kind(),
+    "payment_unmatched": Kind(),
+    "refund_due": Kind(_owe, owed=True),
+    "refund_settled": Kind(_settle, owed=True),
     "cancelled": Kind(_undo, seats=True),
     "expired": Kind(_free, seats=True),
     "forgotten": Kind(),
-    "discarded": Kind(_undo, seats=True),
+    "discarded": Kind(_discard, seats=True),
     # Of an account.
     "registered": Kind(),
     "role_changed": Kind(),
@@ -155,7 +183,7 @@ class Replay:
 
     def __init__(self, store: Store, tag: str) -> None:
         self._store = store
-        self.key = keys.journal(tag)
+        self.key = partition_keys.journal(tag)
         self._inventories: dict[EventId, Inventory] = {}
         self._ahead: deque[Entry | Unread] = deque()
         self._blind = set[EventId]()
@@ -235,7 +263,8 @@ def _entry(id_: str, event: EventId, told: Mapping[bytes, bytes]) -> Entry:
     if kind is None:
         raise ValueError(f"nobody knows what {what!r} means")
     booking, seats, note = told[b"booking"], told[b"seats"], told[b"note"].decode()
-    if (kind.seats or kind.paid) and not (event and booking):
+    amount = note.partition(" ")[0] if kind.owed else note
+    if (kind.seats or kind.paid or kind.owed) and not (event and booking):
         raise ValueError(f"{what!r} names no booking of an event")
     return Entry(
         id_,
@@ -246,7 +275,7 @@ def _entry(id_: str, event: EventId, told: Mapping[bytes, bytes]) -> Entry:
         tuple(_number(each.partition(b":")[0]) for each in _listed(seats)) if kind.seats else (),
         tuple(map(_range, _listed(seats))) if kind.gone else (),
         note,
-        _number(note.encode()) if kind.paid else 0,
+        _number(amount.encode()) if kind.paid or kind.owed else 0,
     )
 
 

@@ -6,7 +6,10 @@ from billetter.domain.ids import BookingNumber, EventId
 
 _EVENT = re.compile(rb"\{p\d\d\}:event:(\d+)")
 _BOOKING = re.compile(rb"\{p\d\d\}:booking:(\d+):(\d+)")
-_OF_REQUESTS = re.compile(rb"\{u:[^{}]+\}:once:.*|\{p\d\d\}:once:.*", re.DOTALL)
+_OF_REQUESTS = re.compile(
+    rb"\{u:[^{}]+\}:once:.*|\{p\d\d\}:once:.*|\{pay:[^{}]+\}:booking|\{p\d\d\}:event:\d+:unmatched",
+    re.DOTALL,
+)
 
 
 def event_of(key: bytes) -> EventId | None:
@@ -22,5 +25,5 @@ def booking_of(key: bytes) -> tuple[EventId, BookingNumber] | None:
 
 
 def is_of_requests(key: bytes) -> bool:
-    """Whether the key remembers a request."""
+    """Whether the key remembers a request, or a payment that was told of."""
     return _OF_REQUESTS.fullmatch(key) is not None

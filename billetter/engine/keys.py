@@ -7,8 +7,9 @@ change touches lies in one cluster slot.
 from functools import lru_cache
 
 from billetter.domain.ids import AccountId, BookingNumber, EventId, UserId
+from billetter.engine import partition_keys
 
-PARTITIONS = 64
+PARTITIONS = partition_keys.PARTITIONS
 META = "{meta}"
 PROBE = "{meta}:probe"
 """Written to see whether writes are taken; gone after a moment."""
@@ -21,48 +22,6 @@ USERNAMES = "{users}:usernames"
 TOKENS = "{users}:tokens"
 OURS = "{*"
 """A pattern for SCAN that no key of ours escapes; others may match it too."""
-
-
-def partition_tag(partition: int) -> str:
-    return f"{{p{partition:02}}}"
-
-
-def deadlines(tag: str) -> str:
-    return f"{tag}:deadlines"
-
-
-def ended(tag: str) -> str:
-    return f"{tag}:ended"
-
-
-def chores(tag: str) -> str:
-    return f"{tag}:chores"
-
-
-def promote(tag: str) -> str:
-    return f"{tag}:promote"
-
-
-def data(tag: str) -> str:
-    """The id of the data that the partition belongs to."""
-    return f"{tag}:data"
-
-
-def openings(tag: str) -> str:
-    return f"{tag}:openings"
-
-
-def gone(tag: str) -> str:
-    return f"{tag}:gone"
-
-
-def lease(index: str) -> str:
-    """Held by the sweeper that empties this index."""
-    return f"{index}:sweeping"
-
-
-def journal(tag: str) -> str:
-    return f"{tag}:journal"
 
 
 class EventKeys:
@@ -83,16 +42,18 @@ class EventKeys:
         "openings",
         "patrons",
         "promote",
+        "refunds",
         "shares",
         "sold",
         "tag",
         "taken",
+        "unmatched",
         "unused",
         "waiting",
     )
 
     def __init__(self, event: EventId) -> None:
-        self.tag = tag = partition_tag(event % PARTITIONS)
+        self.tag = tag = partition_keys.partition_tag(event % PARTITIONS)
         self.event = f"{tag}:event:{event}"
         self.taken = f"{tag}:event:{event}:taken"
         self.sold = f"{tag}:event:{event}:sold"
@@ -101,13 +62,15 @@ class EventKeys:
         self.patrons = f"{tag}:event:{event}:patrons"
         self.waiting = f"{tag}:event:{event}:waiting"
         self.unused = f"{tag}:event:{event}:unused"
-        self.deadlines = deadlines(tag)
-        self.ended = ended(tag)
-        self.journal = journal(tag)
-        self.chores = chores(tag)
-        self.promote = promote(tag)
-        self.openings = openings(tag)
-        self.gone = gone(tag)
+        self.refunds = f"{tag}:event:{event}:refunds"
+        self.unmatched = f"{tag}:event:{event}:unmatched"
+        self.deadlines = partition_keys.deadlines(tag)
+        self.ended = partition_keys.ended(tag)
+        self.journal = partition_keys.journal(tag)
+        self.chores = partition_keys.chores(tag)
+        self.promote = partition_keys.promote(tag)
+        self.openings = partition_keys.openings(tag)
+        self.gone = partition_keys.gone(tag)
         self._inventory = (self.event, self.taken, self.sold, self.holders)
         self._booking = f"{tag}:booking:{event}:"
         self._hold = f"{tag}:hold:{event}:"
@@ -169,6 +132,9 @@ class EventKeys:
 
     def to_settle(self, number: BookingNumber) -> list[str]:
         """What a script needs that sells the seats of a booking."""
+        return [*self._to_sell(number), self.refunds, self.unmatched]
+
+    def _to_sell(self, number: BookingNumber) -> list[str]:
         return [
             *self._inventory,
             self.booking(number),
@@ -181,10 +147,14 @@ class EventKeys:
 
     def to_discard(self, number: BookingNumber) -> list[str]:
         """What a script needs that undoes a booking, whatever its state."""
-        return [*self.to_settle(number), self.patrons, self.waiting, self.promote]
+        own = [self.patrons, self.waiting, self.promote, self.refunds]
+        return [*self._to_sell(number), *own]
 
     def to_refund(self, number: BookingNumber) -> list[str]:
         """What a script needs that takes back what a booking has bought."""
+        return [*self._to_unsell(number), self.ended, self.refunds]
+
+    def _to_unsell(self, number: BookingNumber) -> list[str]:
         return [
             *self._inventory,
             self.booking(number),
@@ -198,7 +168,18 @@ class EventKeys:
 
     def to_give_up(self, number: BookingNumber) -> list[str]:
         """What a script needs that takes a user's one place back."""
-        return [*self.to_refund(number), self.ended]
+        return [*self._to_unsell(number), self.ended]
+
+    def to_pay_back(self, number: BookingNumber) -> list[str]:
+        """What a script needs that marks a refund as done."""
+        return [
+            self.event,
+            self.booking(number),
+            self.hold(number),
+            self.ended,
+            self.refunds,
+            self.journal,
+        ]
 
     def to_forget(self, number: BookingNumber) -> list[str]:
         """What a script needs that removes an ended booking."""
@@ -282,6 +263,11 @@ def user_bookings(user: UserId) -> str:
 
 def user_once(user: UserId, key: str) -> str:
     return f"{{u:{user}}}:once:{key}"
+
+
+def payment(digest: str) -> str:
+    """Which booking a payment is for, by what its id comes to."""
+    return f"{{pay:{digest}}}:booking"
 
 
 def limit(bucket: str) -> str:

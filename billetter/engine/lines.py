@@ -6,7 +6,7 @@ from contextlib import suppress
 from billetter.domain.ids import BookingNumber, EventId
 from billetter.domain.layout import Layout, Zone
 from billetter.domain.outcome import EngineError, Outcome
-from billetter.engine import keys
+from billetter.engine import keys, partition_keys
 from billetter.engine.events import Events
 from billetter.engine.scripts import Store
 
@@ -35,8 +35,10 @@ class Lines:
 
     async def drain(self) -> int:
         """Hand on what was left in any event; in how many."""
-        tags = map(keys.partition_tag, range(keys.PARTITIONS))
-        sets = (self._store.command("SMEMBERS", keys.promote(tag), reads=True) for tag in tags)
+        tags = partition_keys.TAGS
+        sets = (
+            self._store.command("SMEMBERS", partition_keys.promote(tag), reads=True) for tag in tags
+        )
         left = [EventId(int(event)) for events in await asyncio.gather(*sets) for event in events]
         for event in left:
             await self._hand_on(event, NOBODY)
@@ -44,7 +46,7 @@ class Lines:
 
     async def open_due(self, now_ms: int) -> int:
         """Hand on in events whose line waited for the sale to open, which it has; in how many."""
-        indexes = map(keys.openings, map(keys.partition_tag, range(keys.PARTITIONS)))
+        indexes = map(partition_keys.openings, partition_keys.TAGS)
         due = await asyncio.gather(*(self._opened(index, now_ms) for index in indexes))
         opened = [event for events in due for event in events]
         for event in opened:

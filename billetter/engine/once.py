@@ -41,9 +41,9 @@ class Once:
         return self.named(self.digest, what, ttl_ms=self.ttl_ms)
 
 
-def notice(booking: BookingId, payment: str, status: str) -> Once:
-    """Names one notification of a gateway, so that it acts once.
+def notice(booking: BookingId | None, payment: str, *words: str) -> Once:
+    """Names one notification of a gateway by all that it says, so that it acts once.
 
     The booking is part of the name: a payment id used for two of them must not settle one silently.
     """
-    return Once.named("notice", str(booking), payment, status, ttl_ms=NOTICE_TTL_MS)
+    return Once.named("notice", str(booking), payment, *words, ttl_ms=NOTICE_TTL_MS)

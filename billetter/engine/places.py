@@ -77,9 +77,11 @@ async def line_fault(store: Store, event: Event) -> Fault | None:
     )
     if answer.outcome is not Outcome.INSPECTED:
         return None
-    state, told, waiting, free, promoting = answer.fields
+    state, told, told_unpaid, waiting, unpaid, free, promoting = answer.fields
     if told != waiting:
         return Fault(f"{told} are said to wait, and {waiting} do")
+    if told_unpaid != unpaid:
+        return Fault(f"{told_unpaid} are said to wait for what costs nothing, and {unpaid} do")
     if waiting != "0" and free and promoting == "0" and state in SELLING:
         seat = seat_id(event.id, SeatIndex(int(free)))
         return Fault(f"{waiting} wait, and seat {seat} is free", ("SADD", own.promote, event.id))

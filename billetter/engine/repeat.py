@@ -74,7 +74,7 @@ class Repeater:
         if answer.outcome is not Outcome.ALREADY_CONFIRMED:
             return answer
         return await self._store.change(
-            "refund_booking", own, own.to_refund(number), None, *about, why
+            "refund_booking", own, own.to_refund(number), None, *about, why, self._keep_ms
         )
 
     async def unlist(self, user: UserId, event: EventId, number: BookingNumber) -> None:

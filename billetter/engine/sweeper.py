@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from billetter.domain.ids import BookingNumber, EventId
 from billetter.domain.outcome import EngineError
-from billetter.engine import keys
+from billetter.engine import keys, partition_keys
 from billetter.engine.bookings import Bookings
 from billetter.engine.lines import Lines
 from billetter.engine.organizers import Organizers
@@ -72,17 +72,17 @@ class Sweeper:
 
     async def expire_lapsed(self) -> int:
         """Free the seats of every hold that has lapsed by now; how many bookings were handled."""
-        return await self._drain(keys.deadlines, self._bookings.expire)
+        return await self._drain(partition_keys.deadlines, self._bookings.expire)
 
     async def forget_ended(self) -> int:
         """Remove the ended bookings that have been kept long enough."""
-        return await self._drain(keys.ended, self._bookings.forget)
+        return await self._drain(partition_keys.ended, self._bookings.forget)
 
     async def settle_events(self) -> int:
         """Go on where the cancellation of an event, or a count, was cut short; in how many."""
         left = 0
-        for tag in map(keys.partition_tag, range(keys.PARTITIONS)):
-            members = await self._store.command("SMEMBERS", keys.chores(tag), reads=True)
+        for tag in partition_keys.TAGS:
+            members = await self._store.command("SMEMBERS", partition_keys.chores(tag), reads=True)
             for event in members:
                 await self._organizers.settle(EventId(int(event)))
             left += len(members)
@@ -91,14 +91,14 @@ class Sweeper:
     async def trim_journals(self) -> None:
         """Cut journals to their age and length. What is cut is whole nodes of the stream."""
         oldest = await self._now_ms() - self._journal_keep_ms
-        tags = map(keys.partition_tag, range(keys.PARTITIONS))
-        for journal in (keys.USERS_JOURNAL, *map(keys.journal, tags)):
+        tags = partition_keys.TAGS
+        for journal in (keys.USERS_JOURNAL, *map(partition_keys.journal, tags)):
             await self._store.command("XTRIM", journal, "MINID", "~", oldest)
             await self._store.command("XTRIM", journal, "MAXLEN", "~", self._journal_max)
 
     async def _drain(self, index: Callable[[str], str], handle: Handler) -> int:
         now = await self._now_ms()
-        indexes = [index(keys.partition_tag(each)) for each in range(keys.PARTITIONS)]
+        indexes = [index(partition_keys.partition_tag(each)) for each in range(keys.PARTITIONS)]
         due = await asyncio.gather(*(self._due(each, now) for each in indexes))
         waiting = [each for each, members in zip(indexes, due, strict=True) if members]
         return sum([await self._empty(each, now, handle) for each in waiting])
@@ -108,7 +108,7 @@ class Sweeper:
 
         Two of them would do no harm, but everything twice. The lease of one that was stopped ends.
         """
-        lease = keys.lease(index)
+        lease = partition_keys.lease(index)
         if not await self._store.command("SET", lease, 1, "NX", "PX", LEASE_MS):
             return 0
         handled = 0

@@ -63,33 +63,49 @@ class Tickets:
         return await self._opener.open(event_id, user, wanted, once)
 
     async def reserve(
-        self, event_id: EventId, user: UserId, once: Once | None = None
+        self,
+        event_id: EventId,
+        user: UserId,
+        once: Once | None = None,
+        *,
+        giver: UserId | None = None,
     ) -> Reserved | Answer:
-        """Give the user one place, any free seat of the event in zone order, sold at once.
+        """Give the user one place, any free seat of the event in zone order, without a payment.
+
+        giver: who gives it. What costs something is given in their own events only; None: by one
+        who may do so in all of them.
 
         Reserved (outcome RESERVED), or a refusal: NO_EVENT, EXHAUSTED, ALREADY_BOOKED (the number
-        of the booking), NOT_ON_SALE (its state, or window), SOLD_OUT, CAP_REACHED (which cap, and
-        what it is).
+        of the booking), NOT_ON_SALE (its state, or window), SOLD_OUT, PAYMENT_REQUIRED (only
+        places are left that cost something), CAP_REACHED (which cap, and what it is).
         """
-        said = await self._place(event_id, user, False, once)
+        said = await self._place(event_id, user, False, giver, once)
         if isinstance(said, Answer):
             return said
         return Reserved(said.id, event_id, user, said.created_ms, Outcome.RESERVED, said.replayed)
 
     async def book(
-        self, event_id: EventId, user: UserId, once: Once | None = None
+        self,
+        event_id: EventId,
+        user: UserId,
+        once: Once | None = None,
+        *,
+        giver: UserId | None = None,
     ) -> Standing | Answer:
         """The same; where no seat is free, and while others wait, a place at the end of the line.
 
+        Who waits is given what the giver may give now, whoever they are by then.
         Standing (outcome CONFIRMED or WAITING), or a refusal: NO_EVENT, EXHAUSTED, ALREADY_BOOKED,
-        NOT_ON_SALE (its state, or window), CAP_REACHED (which cap, and what it is).
+        NOT_ON_SALE (its state, or window), PAYMENT_REQUIRED, CAP_REACHED (which cap, and what it
+        is).
         """
-        return await self._place(event_id, user, True, once)
+        return await self._place(event_id, user, True, giver, once)
 
     async def give_up(self, event_id: EventId, user: UserId, once: Once | None = None) -> Answer:
         """Give the user's place back, and hand it to the first who waits; or leave the line.
 
-        CANCELLED, or NO_EVENT, NO_BOOKING (the user has none, or gave it up already).
+        CANCELLED, or NO_EVENT, NO_BOOKING (the user has none, or gave it up already), TOO_LATE
+        (until when it could be done, ms).
         """
         own, named = keys.of_event(event_id), once or Once.anew()
 
@@ -111,7 +127,12 @@ class Tickets:
         return _standing(event_id, user, answer) if answer.outcome in _RANKS else None
 
     async def _place(
-        self, event_id: EventId, user: UserId, waits: bool, once: Once | None
+        self,
+        event_id: EventId,
+        user: UserId,
+        waits: bool,
+        giver: UserId | None,
+        once: Once | None,
     ) -> Standing | Answer:
         own = keys.of_event(event_id)
 
@@ -119,8 +140,8 @@ class Tickets:
             event = await self._events.get(event_id)
             if event is None:
                 return await self._repeater.refuse(event_id, once, Answer(Outcome.NO_EVENT))
-            seats = tickets(event.layout)
-            about = (user, event_id, number, event.version, int(waits), seats)
+            wanted = (int(waits), tickets(event.layout), int(giver in (None, event.organizer)))
+            about = (user, event_id, number, event.version, *wanted)
             return await self._store.change("book_place", own, own.to_book(number), once, *about)
 
         answer = await self._opener.make(event_id, user, once, attempt)

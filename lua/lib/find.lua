@@ -2,8 +2,8 @@
 -- index, price, index, price … Gives the free ones as 'index:price' (without repetitions and those
 -- the booking holds already), or nil, a refusal, and whether that refusal is provisional: seats of
 -- lapsed holds are free once the holders named in LAPSED have been expired. The first seat that
--- cannot be had decides; LAPSED only when nothing else stands in the way. While anybody waits for a
--- place (line), seats that are free are theirs.
+-- cannot be had decides; LAPSED only when nothing else stands in the way. Seats that are free are
+-- theirs who wait (line, see lib/line).
 local function find_free(taken, holders, deadlines, event, number, bits, line, wanted, now)
   local free, lapsed, asked, named = {}, {}, {}, {}
   for position = 1, #wanted, 2 do
@@ -12,7 +12,7 @@ local function find_free(taken, holders, deadlines, event, number, bits, line, w
       return nil, {'NO_SEAT', index}
     end
     if redis.call('GETBIT', taken, index) == 0 then
-      if line then
+      if line and (line == 'all' or wanted[position + 1] == '0') then
         return nil, {'SEAT_TAKEN', index, '0'}
       end
       if not asked[index] then

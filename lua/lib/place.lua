@@ -1,17 +1,6 @@
---- @include "lib/any"
 --- @include "lib/share"
 --- @include "lib/take"
 -- A place is one seat of an event, no matter which, that is sold without a payment of its own.
-
--- A free seat of the first zone that has one, as 'index:price', or nil.
-local function find_place(taken, bits, zones)
-  for price, extents in string.gmatch(zones, '%d+:(%d+):%d+:([^,]+)') do
-    local free = {}
-    if add_free(free, taken, bits, price, 1, extents) == 0 then
-      return free[1]
-    end
-  end
-end
 
 -- Sell it; `at` names the keys, `more` is what else is to be said of the booking, a list name,
 -- value, name, value … It counts towards the caps of the event where one is on what is bought.

@@ -1,4 +1,5 @@
 --- @include "lib/digits"
+--- @include "lib/line"
 -- What a user has by a booking of one place, as a reply; nil where there is no such booking.
 local function standing_of(booking_key, waiting_key, number)
   local booking = redis.call('HMGET', booking_key, 'status', 'created', 'updated')
@@ -7,7 +8,8 @@ local function standing_of(booking_key, waiting_key, number)
     return nil
   end
   if status == 'waiting' then
-    local ahead = redis.call('ZRANK', waiting_key, number)
+    local order = order_of(redis.call('ZSCORE', waiting_key, number))
+    local ahead = ahead_in_line(waiting_key, order)
     return {'WAITING', number, digits(ahead + 1), created, updated}
   end
   if status == 'confirmed' then

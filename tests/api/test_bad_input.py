@@ -155,15 +155,17 @@ async def test_notifications_need_their_fields(any_api: Api, field: str) -> None
     path = "/api/payments/notifications"
     refused(await any_api.post(path, NOTIFICATION), 404, "booking_not_found")
 
-    wrong_values: list[Any] = [None, 1, True, 1.5, [], {}, "", "x" * 300]
+    wrong_values: list[Any] = [1, True, 1.5, [], "", "x" * 300]
+    wrong_values += [] if field == "data" else [None, {}]
     for wrong in wrong_values:
         invalid(await any_api.post(path, {**NOTIFICATION, field: wrong}), field)
     missing = {name: value for name, value in NOTIFICATION.items() if name != field}
-    invalid(await any_api.post(path, missing), field)
+    if field != "data":
+        invalid(await any_api.post(path, missing), field)
 
 
 async def test_the_order_of_a_notification_is_an_id(any_api: Api) -> None:
-    wrong_orders = [order for order in NOT_IDS if order != "1"]
+    wrong_orders = [order for order in NOT_IDS if order not in ("1", "", None)]
     for order in (*wrong_orders, "-1", "1.0", "9" * 17, str(2**53), "\u0661"):
         answer = await any_api.notify(order, "CONFIRMED", "p")
         invalid(answer, "data")

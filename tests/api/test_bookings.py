@@ -61,6 +61,8 @@ async def test_what_the_list_says_of_a_booking(any_api: Api) -> None:
         "items": [],
         "total": "300.00",
         "refund": None,
+        "payments": [],
+        "refunds": [],
         "created_at": shown["created_at"],
         "expires_at": shown["expires_at"],
     }

@@ -171,6 +171,8 @@ async def test_random_requests_break_nothing(alone: Api, seed: int) -> None:
         held["SOLD"] += numbers["sold_seats"]
     assert {each["id"] for each in every} >= set(events)
     bookings = [booking for each in every for booking in await bookings_of(alone, each["id"])]
-    assert sum(len(booking["seats"]) for booking in bookings) == sum(held.values())
+    ended = ("cancelled", "expired")
+    living = [booking for booking in bookings if booking["status"] not in ended]
+    assert sum(len(booking["seats"]) for booking in living) == sum(held.values())
     assert len(every) > len(events), "some requests"
     assert sum(held.values()) > 0, "made sense"

@@ -111,9 +111,43 @@ class Stage:
         keys = self._with(once, self.to_pay(number))
         return await self.run("begin_payment", keys, ONCE_MS, user, self.event, number)
 
-    async def confirm(self, number: int, once: str = "") -> Reply:
+    async def confirm(
+        self,
+        number: int,
+        payment: str = "",
+        amount: int | str = "",
+        currency: str = "",
+        status: str = "CONFIRMED",
+        once: str = "",
+    ) -> Reply:
         keys = self._with(once, self.own.to_settle(BookingNumber(number)))
-        return await self.run("confirm_booking", keys, ONCE_MS, self.event, number)
+        about = (self.event, number, payment, amount, currency, status)
+        return await self.run("confirm_booking", keys, ONCE_MS, *about)
+
+    async def settle_refund(
+        self,
+        number: int,
+        payment: str = "*",
+        reference: str = "",
+        user: str = NOBODY,
+        once: str = "",
+    ) -> Reply:
+        keys = self._with(once, self.own.to_pay_back(BookingNumber(number)))
+        about = (user, self.event, number, payment, reference, KEEP_MS)
+        return await self.run("settle_refund", keys, ONCE_MS, *about)
+
+    async def keep(
+        self,
+        payment: str,
+        about: str = "::CONFIRMED",
+        reason: str = "no_order",
+        number: int = 0,
+        kept: int = 1,
+        once: str = "",
+    ) -> Reply:
+        keys = self._with(once, [self.own.event, self.own.unmatched, self.own.journal])
+        told = (self.event, number, payment, about, reason, kept)
+        return await self.run("keep_payment", keys, ONCE_MS, *told)
 
     async def cancel(self, number: int, user: str = ANN, once: str = "") -> Reply:
         keys = self._with(once, self.own.to_end(BookingNumber(number)))
@@ -124,7 +158,9 @@ class Stage:
     async def refund(self, number: int, user: str = ANN, once: str = "") -> Reply:
         keys = self._with(once, self.own.to_refund(BookingNumber(number)))
         why = "" if user else "event_cancelled"
-        return await self.run("refund_booking", keys, ONCE_MS, user, self.event, number, why)
+        return await self.run(
+            "refund_booking", keys, ONCE_MS, user, self.event, number, why, KEEP_MS
+        )
 
     async def fail(self, number: int) -> Reply:
         return await self.cancel(number, NOBODY)
@@ -206,9 +242,10 @@ class Stage:
         places: str = PLACES,
         version: str = "",
         once: str = "",
+        entitled: int = 1,
     ) -> Reply:
         keys = self._with(once, self.own.to_book(BookingNumber(number)))
-        about = (user, self.event, number, version or self.version, waits, places)
+        about = (user, self.event, number, version or self.version, waits, places, entitled)
         return await self.run("book_place", keys, ONCE_MS, *about)
 
     async def promote(self, number: int, places: str = PLACES, version: str = "") -> Reply:
@@ -334,6 +371,15 @@ class Stage:
     async def booking(self, number: int) -> Text:
         """The fields of a booking; none where there is none."""
         return _pairs(await self.command("HGETALL", self.booking_key(number)))
+
+    async def owed(self) -> dict[str, int]:
+        """Numbers of the bookings whose refund is due, and since when."""
+        flat = await self.command("ZRANGE", self.own.refunds, 0, -1, "WITHSCORES")
+        return {number: int(score) for number, score in _pairs(flat).items()}
+
+    async def unmatched(self) -> Text:
+        """Payments that nothing could be sold for, by booking number and id."""
+        return _pairs(await self.command("HGETALL", self.own.unmatched))
 
     async def holders(self) -> dict[int, int]:
         found = _pairs(await self.command("HGETALL", self.own.holders))

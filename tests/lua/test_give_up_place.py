@@ -27,7 +27,7 @@ async def test_another_booking_is_the_place_by_now(stage: Stage) -> None:
     assert await stage.give_up(1, once="a") == ["CANCELLED"]
 
 
-async def test_what_is_given_up_is_free_and_owed(stage: Stage) -> None:
+async def test_what_is_given_up_is_free_and_nothing_is_owed(stage: Stage) -> None:
     await stage.book(1)
     await stage.age(1)
     reply, ran = await stage.timed(stage.give_up(1))
@@ -41,27 +41,30 @@ async def test_what_is_given_up_is_free_and_owed(stage: Stage) -> None:
         "seats": "",
         "amount": "1500",
         "released": "0:1500",
-        "refund": "due",
     }
     assert (await stage.taken(), await stage.sold(), await stage.holders()) == (set(), set(), {})
     assert await stage.patrons() == {ANN: "1:past"}
-    assert await stage.forgotten_at(1) is None
-    assert [each["what"] for each in await stage.journal()][-2:] == ["cancelled", "refund_due"]
-    assert await stage.last() == entry("refund_due", 1, ANN, note="1500")
+    forgotten_at = await stage.forgotten_at(1)
+    assert forgotten_at is not None
+    assert forgotten_at - KEEP_MS in ran
+    assert await stage.last() == entry("cancelled", 1, ANN, "0")
+    assert await stage.owed() == {}
     fields = await stage.fields()
     assert (fields["revenue"], fields["confirmed"]) == ("0", "0")
     assert not await stage.is_promoting()
 
 
-async def test_what_cost_nothing_is_not_owed_but_forgotten_in_time(stage: Stage) -> None:
-    await stage.book(1, places="1:0:1:0-0")
-    reply, ran = await stage.timed(stage.give_up(1))
-    assert reply == ["CANCELLED"]
-    assert "refund" not in await stage.booking(1)
-    forgotten_at = await stage.forgotten_at(1)
-    assert forgotten_at is not None
-    assert forgotten_at - KEEP_MS in ran
-    assert await stage.last() == entry("cancelled", 1, ANN, "0")
+async def test_too_late_unless_it_is_the_line_that_is_left(stage: Stage) -> None:
+    await stage.sold_out(3)
+    starts_at = await stage.now_ms() + 60_000
+    await stage.plan(starts_at=starts_at)
+    await stage.plan(cancel_before_ms=61_000)
+    too_late = ["TOO_LATE", str(starts_at - 61_000)]
+    assert await stage.give_up(1) == too_late
+    assert await stage.patrons() == {ANN: "1:active", "x:second": "2:active", "x:3": "3:waiting"}
+    assert await stage.give_up(3, "x:3") == ["CANCELLED"]
+    await stage.plan(cancel_before_ms=30_000)
+    assert await stage.give_up(1) == ["CANCELLED"]
 
 
 async def test_somebody_waits_for_it(stage: Stage) -> None:

@@ -19,19 +19,19 @@ async def test_stale_layout(stage: Stage) -> None:
 
 
 async def test_nobody_waits(stage: Stage) -> None:
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "0", 0]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "0", "0", "", 0]
     await stage.open(1, 0, 8, 16)
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "17", 0]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "0", "0", "", 0]
     await stage.open(2, 17, 18)
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "", 0]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "0", "0", "0", "0", "", 0]
 
 
 async def test_somebody_waits(stage: Stage) -> None:
     await stage.open(9, 16, 17, 18)
     await stage.sold_out(3, 4)
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "2", "2", "", 0]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "2", "0", "2", "0", "", 0]
     await stage.give_up(1, ANN)
-    assert await inspected(stage) == ["INSPECTED", "on_sale", "2", "2", "0", 1]
+    assert await inspected(stage) == ["INSPECTED", "on_sale", "2", "0", "2", "0", "0", 1]
     await stage.amend(state="closed")
     await stage.promote(0)
-    assert await inspected(stage) == ["INSPECTED", "closed", "2", "2", "0", 0]
+    assert await inspected(stage) == ["INSPECTED", "closed", "2", "0", "2", "0", "0", 0]

@@ -59,6 +59,11 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
         lambda stage, once: stage.give_back(1, once=once),
     ),
     "restore_event": (nothing, lambda stage, once: stage.restore(once=once)),
+    "keep_payment": (nothing, lambda stage, once: stage.keep("p", once=once)),
+    "settle_refund": (
+        lambda stage: stage.refundable(1, 5),
+        lambda stage, once: stage.settle_refund(1, once=once),
+    ),
     "note_payment": (
         lambda stage: stage.open(1),
         lambda stage, once: stage.note(1, "AUTHORIZED", once=once),
@@ -68,7 +73,7 @@ ONCE: dict[str, tuple[Start, CallOnce]] = {
 
 
 NAMED = {"amend_event", "delete_event", "give_up_place", "note_payment", "record_refusal"}
-NAMED |= {"return_numbers"}
+NAMED |= {"keep_payment", "return_numbers"}
 """Scripts that are never called without a key."""
 
 
@@ -211,6 +216,17 @@ async def cancelled_in_payment(stage: Stage) -> None:
     await stage.cancel(1)
 
 
+async def paid_by_p(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.confirm(1, "p")
+
+
+async def twice_too_many(stage: Stage) -> None:
+    await paid_by_p(stage)
+    await stage.confirm(1, "q")
+    await stage.confirm(1, "r")
+
+
 async def due(stage: Stage) -> None:
     await stage.lapsed(1, 5)
     await stage.expire(1, keep_ms=0)
@@ -289,6 +305,16 @@ CASES = [
     Case("confirm_booking", "retaken", lambda s: s.swept(1, 5), lambda s: s.confirm(1), True),
     Case("confirm_booking", "gone", swept_behind_another, lambda s: s.confirm(1), True),
     Case("confirm_booking", "cancelled", cancelled_in_payment, lambda s: s.confirm(1), True),
+    Case("confirm_booking", "early", lambda s: s.open(1, 5), lambda s: s.confirm(1, "p"), True),
+    Case(
+        "confirm_booking", "named", lambda s: s.confirmed(1, 5), lambda s: s.confirm(1, "p"), True
+    ),
+    Case("confirm_booking", "twice", paid_by_p, lambda s: s.confirm(1, "q"), True),
+    Case("confirm_booking", "odd", lambda s: s.paying(1, 5), lambda s: s.confirm(1, "p", 7), True),
+    Case("keep_payment", "noted", nothing, lambda s: s.keep("p", kept=0), True),
+    Case("keep_payment", "", nothing, lambda s: s.keep("p"), True),
+    Case("settle_refund", "", lambda s: s.refundable(1, 5), lambda s: s.settle_refund(1), True),
+    Case("settle_refund", "one", twice_too_many, lambda s: s.settle_refund(1, "q"), True),
     Case("discard_booking", "", lambda s: s.confirmed(1, 5), lambda s: s.discard(1), True),
     Case("discard_booking", "counted", counted, lambda s: s.discard(1), True),
     Case("expire_hold", "counted", counted_and_lapsed, lambda s: s.expire(1), True),
@@ -387,7 +413,7 @@ async def test_with_full_memory_reading_works(own_stage: Stage) -> None:
     await own_stage.confirmed(1, 5)
     await fill(own_stage, True)
     assert (await own_stage.look(1))[:3] == ["BOOKING", ANN, "confirmed"]
-    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", "0", 1, 1]
+    assert await own_stage.count_seats(0, 9) == ["COUNTS", "1500", "1", "0", "0", 1, 1]
     assert await own_stage.read_seats(0, 9) == [b"SEATS", b"\x04", b"\x04"]
 
 

@@ -66,7 +66,7 @@ async def test_the_seats_are_free_and_the_money_is_due(stage: Stage, user: str) 
     told = [{k: v for k, v in it.items() if k != "event"} for it in (await stage.journal())[-2:]]
     assert told == [
         entry("cancelled", 1, ANN, "8,10", note),
-        entry("refund_due", 1, ANN, note="3000"),
+        entry("refund_due", 1, ANN, note=f"3000 {note or 'cancelled'} "),
     ]
 
 

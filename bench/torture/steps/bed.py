@@ -198,6 +198,7 @@ async def _walk(engine: Engine, bed: Bed, words: Iterable[str]) -> None:
         "pay": lambda: engine.bookings.begin_payment(bed.booking, bed.ann),
         "cancel": lambda: engine.bookings.cancel(bed.booking, bed.ann),
         "confirm": lambda: engine.bookings.confirm(bed.booking),
+        "refund": lambda: engine.bookings.refund(bed.booking, bed.ann),
         "lapse": lambda: asyncio.sleep(2 * SHORT_MS / 1000),
         "expire": lambda: engine.bookings.expire(*split_booking_id(bed.booking)),
         "over": lambda: engine.organizers.amend(bed.event, bed.bob, ended),

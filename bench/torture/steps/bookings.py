@@ -5,6 +5,7 @@ import asyncio
 from bench.torture.steps.bed import SEATS, SHORT_MS, Bed, Step, Told, plan
 from billetter.domain.ids import split_booking_id
 from billetter.domain.outcome import Answer, Outcome
+from billetter.domain.payment import Notice
 from billetter.engine import Engine, keys
 from billetter.engine.once import Once
 
@@ -71,6 +72,29 @@ async def _confirm(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return await engine.bookings.confirm(bed.booking, once)
 
 
+async def _pay_again(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """It may need memory: the payment is listed by its id."""
+    return await engine.payments.succeed(bed.booking, Notice(f"again-{bed.number}", 9), once)
+
+
+async def _pay_wrongly(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.payments.succeed(bed.booking, Notice(f"wrong-{bed.number}", 9), once)
+
+
+async def _pay_early(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    return await engine.payments.succeed(bed.booking, Notice(f"early-{bed.number}"), None)
+
+
+async def _keep(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    notice = Notice(f"odd-{bed.number}", status="who knows?")
+    return await engine.payments.keep(bed.booking, notice, "status", once or Once.anew())
+
+
+async def _settle(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    told = await engine.payments.settle(bed.booking, "wire", organizer=bed.bob, once=once)
+    return Answer(told.outcome, told.fields[1:], told.replayed)
+
+
 async def _cancel(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return await engine.bookings.cancel(bed.booking, bed.ann, once)
 
@@ -129,6 +153,11 @@ STEPS = [
     Step("confirm after the sale", "seats pay over", _confirm, frees=True),
     Step("give numbers back", "drawn", _give_numbers_back),
     Step("confirm what was cancelled", "seats pay cancel", _confirm, frees=True),
+    Step("confirm with another payment", "seats pay confirm", _pay_again),
+    Step("confirm for another sum", "seats pay", _pay_wrongly, frees=True),
+    Step("confirm too early", "seats", _pay_early, frees=True),
+    Step("keep a payment that nobody knows", "seats", _keep, frees=True),
+    Step("settle a refund", "seats pay confirm refund", _settle, frees=True),
     Step("cancel", "seats", _cancel, frees=True),
     Step("fail", "seats pay", _fail, frees=True),
     Step("note a payment", "seats pay", _note),

@@ -20,6 +20,11 @@ async def _book_late(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return await engine.tickets.book(bed.event, bed.bob, once or Once.anew())
 
 
+async def _book_unpaid(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """As one who may have only what costs nothing, and everything here costs something."""
+    return await engine.tickets.book(bed.event, bed.bob, once, giver=bed.carol)
+
+
 async def _reserve(engine: Engine, bed: Bed, once: Once | None) -> Told:
     told = await engine.tickets.reserve(bed.event, bed.bob, once)
     return Answer(told.outcome) if isinstance(told, Reserved) else told
@@ -51,6 +56,8 @@ STEPS = [
     Step("book a place", "", _book),
     Step("reserve a place", "", _reserve),
     Step("wait for a place", "place", _book, seats=1),
+    Step("a place that must be paid for", "", _book_unpaid),
+    Step("wait for what costs nothing", "place", _book_unpaid, seats=1),
     Step("give up a place", "place", _give_up, frees=True),
     Step("give up a place that others wait for", "place line", _give_up, seats=1, frees=True),
     Step("give up a place after the sale", "place line over", _give_up, seats=1, frees=True),

@@ -8,7 +8,7 @@ from bench.torture.ledger import bookings_of
 from bench.torture.steps.bed import Bed
 from billetter.domain.account import Account
 from billetter.domain.ids import AccountId, UserId, split_seat_id
-from billetter.engine import Engine, fields, keys
+from billetter.engine import Engine, fields, keys, partition_keys
 
 Entry = tuple[str, ...]
 """What a journal says happened, to whom, and what more it says that another bed's says as well."""
@@ -56,7 +56,8 @@ async def seen(engine: Engine, bed: Bed) -> Sight:
     return Sight(
         tuple(sorted(journal)),
         await _bookings(engine, bed),
-        sales and (sales.revenue, sales.confirmed, sales.all, sales.waiting),
+        sales
+        and (sales.revenue, sales.confirmed, sales.all, sales.waiting, *await _money(engine, bed)),
         await _event(engine, bed),
         await _places(engine, bed),
         await _shares(engine, bed),
@@ -76,7 +77,7 @@ async def _journal(engine: Engine, bed: Bed) -> list[Entry]:
     """Of the event, and of what bob has made besides."""
     found: list[Entry] = []
     for partition in bed.partitions:
-        key = keys.journal(keys.partition_tag(partition))
+        key = partition_keys.journal(partition_keys.partition_tag(partition))
         for _, flat in await engine.store.command("XRANGE", key, "-", "+", reads=True):
             entry = dict(zip(flat[::2], flat[1::2], strict=True))
             what, user = entry[b"what"].decode(), UserId(entry[b"user"].decode())
@@ -97,6 +98,13 @@ async def _told_of(engine: Engine, bed: Bed, accounts: list[Account]) -> list[En
     return found
 
 
+async def _money(engine: Engine, bed: Bed) -> tuple[int, tuple[str, ...]]:
+    """How many bookings are listed as owed, and why payments are unmatched."""
+    _, owed = await engine.payments.owed(bed.event, 0, 100)
+    unmatched, _ = await engine.payments.unmatched(bed.event, 0, 100)
+    return owed, tuple(sorted(each.reason for each in unmatched))
+
+
 async def _bookings(engine: Engine, bed: Bed) -> tuple[object, ...]:
     found = await bookings_of(engine, bed.event)
     listed = set[int]().union(*await asyncio.gather(*(_listed(engine, user) for user in bed.who)))
@@ -107,6 +115,8 @@ async def _bookings(engine: Engine, bed: Bed) -> tuple[object, ...]:
             tuple(split_seat_id(seat)[1] for seat in each.seats),
             each.total,
             each.refund or "",
+            tuple((it.amount, it.state.value) for it in each.payments),
+            tuple((it.amount, it.reason, it.state) for it in each.refunds),
             each.id in listed,
         )
         for each in found.values()

@@ -1,0 +1,98 @@
+"""Money that is to go back, and money that nobody expected: for those who run the event."""
+
+from typing import Any
+
+from billetter.api.answers import Answers, marked
+from billetter.api.call import Call
+from billetter.api.endpoint import GATEWAYS, Rules, get, post
+from billetter.api.payment_schemas import PagedRefunds, SettleRefund
+from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_YOUR_EVENT, Reply, reply, time_text
+from billetter.api.views import Buyers, refund_json
+from billetter.domain.account import Role
+from billetter.domain.ids import BookingId, EventId, UserId
+from billetter.domain.money import to_decimal
+from billetter.domain.outcome import Outcome
+from billetter.domain.payment import Owed, Unmatched
+from billetter.engine.payments import NO_EVENT as NOWHERE
+
+SETTLERS = frozenset({Role.GUEST, Role.ORGANIZER, Role.SERVICE, Role.ADMIN})
+OF_MONEY = Rules(roles=SETTLERS)
+NOT_SETTLED = Answers({Outcome.NOT_YOURS: NOT_YOUR_EVENT, Outcome.NO_EVENT: NO_BOOKING})
+
+
+@get("/api/events/{id:id}/refunds", query=PagedRefunds, **OF_MONEY)
+async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
+    """Bookings whose refund is due, and payments that nothing could be sold for."""
+    event_id = EventId(call.ids["id"])
+    event = await call.engine.events.current(event_id)
+    if event is None:
+        return NO_EVENT
+    if _acting(call) not in (None, event.organizer):
+        return NOT_YOUR_EVENT
+    owed, due = await call.engine.payments.owed(event_id, *query.window)
+    kept, unmatched = await call.engine.payments.unmatched(event_id, *query.window)
+    buyers = Buyers(call.engine)
+    body = {
+        "refunds": [_owed(each, await buyers.named(each.user)) for each in owed],
+        "refunds_total": due,
+        "unmatched": [_unmatched(each) for each in kept],
+        "unmatched_total": unmatched,
+    }
+    return reply(200, body)
+
+
+@get("/api/payments/unmatched", query=PagedRefunds, roles=GATEWAYS, trusting=True)
+async def list_unmatched(call: Call, query: PagedRefunds) -> Reply:
+    """Payments of which not even the event is known."""
+    kept, total = await call.engine.payments.unmatched(NOWHERE, *query.window)
+    body = {"unmatched": [_unmatched(each) for each in kept], "unmatched_total": total}
+    return reply(200, body)
+
+
+@post("/api/bookings/{booking:id}/refund", body=SettleRefund, **OF_MONEY)
+async def settle_refund(call: Call, body: SettleRefund) -> Reply:
+    """The money has gone back."""
+    booking = BookingId(call.ids["booking"])
+    settled = await call.engine.payments.settle(
+        booking,
+        body.reference,
+        organizer=_acting(call),
+        payment_id=body.payment_id,
+        once=call.once,
+    )
+    if settled.outcome is not Outcome.SETTLED:
+        return NOT_SETTLED[settled]
+    amount, refund = settled.fields
+    shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund}
+    return marked(reply(200, shown), settled)
+
+
+def _acting(call: Call) -> UserId | None:
+    """Who the engine asks whether the event is theirs; None: a service or an administrator."""
+    return None if call.principal.role in (Role.ADMIN, Role.SERVICE) else call.user
+
+
+def _owed(owed: Owed, buyer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "booking_id": owed.id,
+        "user": buyer,
+        "total": to_decimal(owed.total),
+        "due": to_decimal(sum(refund.amount for refund in owed.refunds)),
+        "refunds": [refund_json(refund) for refund in owed.refunds],
+        "since": time_text(owed.since_ms),
+    }
+
+
+def _unmatched(kept: Unmatched) -> dict[str, Any]:
+    return {
+        "payment_id": kept.payment_id or None,
+        "booking_id": kept.booking,
+        "amount": None if kept.amount is None else to_decimal(kept.amount),
+        "currency": kept.currency or None,
+        "status": kept.status,
+        "reason": kept.reason,
+        "received_at": time_text(kept.received_ms),
+    }
+
+
+ENDPOINTS = [list_refunds, list_unmatched, settle_refund]

@@ -1,0 +1,151 @@
+"""What gateways tell of payments: matched to bookings, settled, or kept for the organizer."""
+
+import asyncio
+from hashlib import blake2b
+from urllib.parse import quote, unquote
+
+from billetter.domain.ids import (
+    BookingId,
+    BookingNumber,
+    EventId,
+    UserId,
+    booking_id,
+    split_booking_id,
+)
+from billetter.domain.outcome import Answer, Outcome
+from billetter.domain.payment import Notice, Owed, Refund, Unmatched
+from billetter.engine import keys
+from billetter.engine.bookings import Bookings
+from billetter.engine.once import Once
+from billetter.engine.scripts import Store
+from billetter.engine.unit_of_work import one_change
+
+KNOWN_TTL_MS = 34_560_000_000
+"""How long a payment is known by its id alone: 400 days."""
+NO_EVENT = EventId(0)
+"""Where payments are kept of which not even the event is known: there is no event 0, so that the
+number of a booking in it is its whole id."""
+ALL_DUE = "*"
+
+_RECORDED = frozenset({Outcome.CONFIRMED, Outcome.REFUND_DUE})
+
+
+class Payments:
+    """keep_ms: how long an ended booking is kept once what was due has gone back."""
+
+    def __init__(self, store: Store, bookings: Bookings, keep_ms: int) -> None:
+        self._store = store
+        self._bookings = bookings
+        self._keep_ms = keep_ms
+
+    async def find(self, payment_id: str) -> BookingId | None:
+        """The booking that a payment was recorded with."""
+        found = await self._store.command("GET", _known(payment_id), reads=True)
+        return None if found is None else BookingId(int(found))
+
+    @one_change
+    async def succeed(self, booking: BookingId, notice: Notice, once: Once | None) -> Answer:
+        """As Bookings.confirm; of what is no booking the payment is kept, too."""
+        answer = await self._bookings.confirm(booking, once, notice)
+        if answer.outcome in _RECORDED and notice.payment_id:
+            known = ("SET", _known(notice.payment_id), booking, "NX", "PX", KNOWN_TTL_MS)
+            await self._store.command(*known)
+        elif answer.outcome in (Outcome.NO_BOOKING, Outcome.NO_EVENT) and notice.payment_id:
+            await self.keep(booking, notice, "no_booking", Once.anew())
+        return answer
+
+    async def keep(
+        self,
+        booking: BookingId | None,
+        notice: Notice,
+        reason: str,
+        once: Once,
+        *,
+        money: bool = True,
+    ) -> Answer:
+        """Write down what can be settled for no booking: UNMATCHED.
+
+        money: whether it may have come in, so that the organizer is to see it.
+        """
+        event, number = await self._home(booking)
+        own = keys.of_event(event)
+        declared = [own.event, own.unmatched, own.journal]
+        told = (notice.id, ":".join(notice.terms), reason, int(money))
+        return await self._store.change("keep_payment", own, declared, once, event, number, *told)
+
+    async def _home(self, booking: BookingId | None) -> tuple[EventId, BookingNumber]:
+        """Where a payment is kept: with its event, if there is one."""
+        if booking is None:
+            return NO_EVENT, BookingNumber(0)
+        event, number = split_booking_id(booking)
+        exists = await self._store.command("EXISTS", keys.of_event(event).event, reads=True)
+        return (event, number) if exists else (NO_EVENT, BookingNumber(booking))
+
+    async def settle(
+        self,
+        booking: BookingId,
+        reference: str,
+        *,
+        organizer: UserId | None = None,
+        payment_id: str | None = None,
+        once: Once | None = None,
+    ) -> Answer:
+        """The money has gone back: of one payment, or all that is due.
+
+        organizer: who asks; None: somebody who may. SETTLED (the amount, "0" where it was done
+        before), NO_EVENT, NO_BOOKING, NOT_YOURS or NO_REFUND (nothing was due).
+        """
+        event, number = split_booking_id(booking)
+        own = keys.of_event(event)
+        payment = ALL_DUE if payment_id is None else quote(payment_id, safe="")
+        about = (organizer or "", event, number, payment, quote(reference, safe=""))
+        declared = own.to_pay_back(number)
+        return await self._store.change("settle_refund", own, declared, once, *about, self._keep_ms)
+
+    async def owed(self, event: EventId, skip: int, take: int) -> tuple[list[Owed], int]:
+        """Bookings of an event whose refund is due, the longest first, and how many there are."""
+        index = keys.of_event(event).refunds
+        flat, total = await asyncio.gather(
+            self._store.command("ZRANGE", index, skip, skip + take - 1, "WITHSCORES", reads=True),
+            self._store.command("ZCARD", index, reads=True),
+        )
+        ids = [booking_id(event, BookingNumber(int(number))) for number in flat[::2]]
+        since_ms = map(int, flat[1::2])
+        read = await asyncio.gather(*map(self._bookings.get, ids))
+        found = zip(read, since_ms, strict=True)
+        owed = [
+            Owed(booking.id, booking.user, booking.total, _due(booking.refunds), since)
+            for booking, since in found
+            if booking
+        ]
+        return owed, int(total)
+
+    async def unmatched(self, event: EventId, skip: int, take: int) -> tuple[list[Unmatched], int]:
+        """Payments of an event for which nothing could be sold, newest first, and how many."""
+        kept = await self._store.command("HGETALL", keys.of_event(event).unmatched, reads=True)
+        pairs = zip(kept[::2], kept[1::2], strict=True)
+        found = [_unmatched(event, field.decode(), value.decode()) for field, value in pairs]
+        found.sort(key=lambda each: each.received_ms, reverse=True)
+        return found[skip : skip + take], len(found)
+
+
+def _known(payment_id: str) -> str:
+    return keys.payment(blake2b(payment_id.encode(), digest_size=16).hexdigest())
+
+
+def _due(refunds: tuple[Refund, ...]) -> tuple[Refund, ...]:
+    return tuple(refund for refund in refunds if refund.state == "due")
+
+
+def _unmatched(event: EventId, field: str, value: str) -> Unmatched:
+    number, _, payment = field.partition(":")
+    amount, currency, status, reason, received_ms = value.split(":")
+    return Unmatched(
+        booking_id(event, BookingNumber(int(number))) if number != "0" else None,
+        unquote(payment),
+        int(amount) if amount else None,
+        unquote(currency),
+        unquote(status),
+        reason,
+        int(received_ms),
+    )

@@ -1,0 +1,103 @@
+"""settle_refund: the money has gone back."""
+
+from tests.lua.stage import ANN, BOB, KEEP_MS, Stage, entry
+
+
+async def paid_thrice(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    for payment in ("p", "q", "r"):
+        await stage.confirm(1, payment)
+
+
+async def test_no_event(stage: Stage) -> None:
+    nowhere = stage.elsewhere()
+    assert await nowhere.unchanged(nowhere.settle_refund(1)) == ["NO_EVENT"]
+
+
+async def test_no_booking(stage: Stage) -> None:
+    assert await stage.unchanged(stage.settle_refund(1)) == ["NO_BOOKING"]
+
+
+async def test_it_is_for_the_organizer(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    assert await stage.unchanged(stage.settle_refund(1, user=BOB)) == ["NOT_YOURS"]
+    await stage.plan(organizer=BOB)
+    assert await stage.settle_refund(1, user=BOB) == ["SETTLED", "1500", "done"]
+
+
+async def test_nothing_is_due(stage: Stage) -> None:
+    await stage.confirmed(1, 5)
+    await stage.open(2, 6)
+    for number in (1, 2):
+        assert await stage.unchanged(stage.settle_refund(number)) == ["NO_REFUND"]
+        assert await stage.unchanged(stage.settle_refund(number, "p")) == ["NO_REFUND"]
+
+
+async def test_what_is_settled_is_forgotten_in_its_time(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    await stage.age(1)
+    reply, ran = await stage.timed(stage.settle_refund(1, reference="bank%2042"))
+    assert reply == ["SETTLED", "1500", "done"]
+    booking = await stage.booking(1)
+    assert (booking["refund"], booking["refunds"]) == ("done", ":1500:expired:done:bank%2042")
+    assert int(booking["updated"]) in ran
+    assert await stage.owed() == {}
+    forgotten_at = await stage.forgotten_at(1)
+    assert forgotten_at is not None
+    assert forgotten_at - KEEP_MS in ran
+    assert await stage.last() == entry("refund_settled", 1, ANN, note="1500  bank%2042")
+    assert await stage.unchanged(stage.settle_refund(1, reference="other")) == [
+        "SETTLED",
+        "0",
+        "done",
+    ]
+    await stage.command("ZADD", stage.own.ended, 1, f"{stage.event}:1")
+    assert await stage.forget(1) == ["FORGOTTEN", ANN]
+
+
+async def test_one_payment_of_several(stage: Stage) -> None:
+    await paid_thrice(stage)
+    assert await stage.settle_refund(1, "q", "x") == ["SETTLED", "1500", "due"]
+    booking = await stage.booking(1)
+    refunds = "q:1500:paid_twice:done:x,r:1500:paid_twice:due:"
+    assert (booking["refund"], booking["refunds"]) == ("due", refunds)
+    assert set(await stage.owed()) == {"1"}
+    assert await stage.unchanged(stage.settle_refund(1, "p")) == ["NO_REFUND"]
+    assert await stage.settle_refund(1, "*", "y") == ["SETTLED", "1500", "done"]
+    assert (await stage.booking(1))["refunds"].endswith("r:1500:paid_twice:done:y")
+    assert await stage.owed() == {}
+
+
+async def test_all_of_several(stage: Stage) -> None:
+    await paid_thrice(stage)
+    assert await stage.settle_refund(1) == ["SETTLED", "3000", "done"]
+    told = [each["note"] for each in await stage.journal() if each["what"] == "refund_settled"]
+    assert told == ["1500 q ", "1500 r "]
+
+
+async def test_what_is_still_sold_is_not_forgotten(stage: Stage) -> None:
+    await paid_thrice(stage)
+    await stage.settle_refund(1)
+    assert await stage.forgotten_at(1) is None
+
+
+async def test_a_part_of_what_has_ended_is_no_reason_to_forget_it(stage: Stage) -> None:
+    await paid_thrice(stage)
+    await stage.refund(1)
+    assert (await stage.booking(1))["refunds"].count(":due:") == 3
+    await stage.settle_refund(1, "p")
+    assert await stage.forgotten_at(1) is None
+
+
+async def test_who_names_an_unknown_payment_means_the_one_without_an_id(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    assert await stage.settle_refund(1, "p") == ["SETTLED", "1500", "done"]
+
+
+async def test_of_an_older_version(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    await stage.command("HDEL", stage.booking_key(1), "payments", "refunds")
+    await stage.command("DEL", stage.own.refunds)
+    assert await stage.settle_refund(1, reference="x") == ["SETTLED", "1500", "due"]
+    booking = await stage.booking(1)
+    assert (booking["payments"], booking["refunds"]) == (":1500", ":1500::done:x")
