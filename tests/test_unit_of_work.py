@@ -30,6 +30,8 @@ CHANGES = frozenset(
         Outcome.ADDED,
         Outcome.REVOKED,
         Outcome.WAITING,
+        Outcome.SETTLED,
+        Outcome.UNMATCHED,
     }
 )
 """All that counts as a change. Of a new outcome somebody has to say which kind it is of."""

@@ -13,7 +13,7 @@ class NotRun(WireError):
     code: the first word of the refusal, like OOM or READONLY; empty where the server said nothing.
     """
 
-    def __init__(self, message: str, code: str = "") -> None:
+    def __init__(self, message: str = "", code: str = "") -> None:
         super().__init__(message)
         self.code = code
 

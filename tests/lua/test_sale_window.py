@@ -115,12 +115,12 @@ async def test_promotion_ends_with_the_sale(stage: Stage, why: str) -> None:
     await stage.sold_out(3)
     await stage.give_up(1)
     await shut(stage, why)
-    assert await inspected(stage) == ["INSPECTED", "over", "1", "1", "0", 1]
+    assert await inspected(stage) == ["INSPECTED", "over", "1", "0", "1", "0", "0", 1]
     assert await stage.promote(3, version="1") == ["KEPT"]
     assert not await stage.is_promoting()
     assert await stage.line() == [3]
     assert await is_opening(stage) is None
-    assert await inspected(stage) == ["INSPECTED", "over", "1", "1", "0", 0]
+    assert await inspected(stage) == ["INSPECTED", "over", "1", "0", "1", "0", "0", 0]
     await stage.amend(dropped="starts_at,sale_ends_at")
     assert await stage.is_promoting()
     assert await stage.promote(3) == ["PROMOTED", "0"]
@@ -130,11 +130,11 @@ async def test_a_line_waits_for_the_sale_to_open(stage: Stage) -> None:
     await stage.sold_out(3, 4)
     await stage.give_up(1)
     _, _, opens, _ = await shut(stage, "not_yet")
-    assert await inspected(stage) == ["INSPECTED", "not_yet", "2", "2", "0", 1]
+    assert await inspected(stage) == ["INSPECTED", "not_yet", "2", "0", "2", "0", "0", 1]
     assert await stage.promote(0, version="1") == ["KEPT"]
     assert not await stage.is_promoting()
     assert await is_opening(stage) == int(opens)
-    assert await inspected(stage) == ["INSPECTED", "not_yet", "2", "2", "0", 1]
+    assert await inspected(stage) == ["INSPECTED", "not_yet", "2", "0", "2", "0", "0", 1]
     assert await stage.unchanged(stage.promote(3)) == ["KEPT"]
     await stage.plan(sale_starts_at=1)
     assert await stage.promote(3) == ["PROMOTED", "0"]

@@ -98,6 +98,6 @@ async def test_of_an_older_version(stage: Stage) -> None:
     await stage.refundable(1, 5)
     await stage.command("HDEL", stage.booking_key(1), "payments", "refunds")
     await stage.command("DEL", stage.own.refunds)
-    assert await stage.settle_refund(1, reference="x") == ["SETTLED", "1500", "due"]
+    assert await stage.settle_refund(1, reference="x") == ["SETTLED", "1500", "done"]
     booking = await stage.booking(1)
     assert (booking["payments"], booking["refunds"]) == (":1500", ":1500::done:x")
