@@ -6,7 +6,6 @@ import unicodedata
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib.resources import files
 from secrets import token_bytes
 from typing import Final
 
@@ -19,6 +18,8 @@ from billetter.domain.account import compared
 PASSWORD_MIN: Final = 8
 PASSWORD_MAX: Final = 128
 """Characters. NIST SP 800-63B asks for 8 at least, and for room for 64 or more."""
+COMMONEST: Final = 10_000
+"""Passwords that nobody may have: the first of what was found in leaks, by zxcvbn's count."""
 THREADS: Final = min(2, max(1, (os.cpu_count() or 1) - 1))
 """Argon2 lets go of the GIL, so each may fill a core, and 19 MiB. One core is left to the event
 loop and to Redis: on two cores, the p99 of a select is 11 ms while two threads hash, and 3 to 6 ms
@@ -49,13 +50,12 @@ def checked_password(password: str, *names: str) -> str:
 
 @cache
 def common_passwords() -> frozenset[str]:
-    """The commonest that are long enough: as `compared` gives them.
+    """Those of the COMMONEST that are long enough, as `compared` gives them."""
+    # Not for everybody who starts: it takes some megabytes.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-    Most are the first 1 500 of such a length in the list of zxcvbn 4.5 (MIT), which ranks what
-    was found in leaks.
-    """
-    text = files("billetter.access").joinpath("common_passwords.txt").read_text("utf-8")
-    return frozenset(text.split())
+    ranked = list(FREQUENCY_LISTS["passwords"])[:COMMONEST]
+    return frozenset(compared(each) for each in ranked if len(each) >= PASSWORD_MIN)
 
 
 def argon2id(memory_kib: int = 19_456, passes: int = 2) -> PasswordHasher:
