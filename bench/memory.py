@@ -13,7 +13,7 @@ from bench.spent import Spent, adding_scripts
 from bench.torture.http import Reply, Server, once_asked, request
 from billetter.domain.ids import BookingId, EventId, UserId
 from billetter.domain.outcome import AwaitingPayment, Outcome
-from billetter.engine import Engine, key_patterns, keys
+from billetter.engine import Engine, key_patterns, keys, partition_keys
 
 SEATS_OF_A_BOOKING = 2
 READS = 200
@@ -72,6 +72,8 @@ async def _used(engine: Engine) -> int:
 async def _weighed(engine: Engine, event: EventId) -> Counter[str]:
     """Bytes that keys of each kind take."""
     own = keys.of_event(event)
+    shared = [keys.META, keys.PROBE, keys.EVENTS_NEXT, keys.EVENTS_INDEX, keys.USERS_NEXT]
+    shared += map(partition_keys.data, partition_keys.TAGS)
     named = {
         own.event: "the event",
         own.taken: "taken bitmap",
@@ -79,7 +81,7 @@ async def _weighed(engine: Engine, event: EventId) -> Counter[str]:
         own.holders: "holders of seats",
         own.journal: "journal",
         own.deadlines: "deadlines",
-        **dict.fromkeys((keys.META, keys.EVENTS_NEXT, keys.EVENTS_INDEX), "shared by all events"),
+        **dict.fromkeys(shared, "shared by all events"),
     }
     found = set[bytes]()
     async for batch in engine.store.scan(keys.OURS):

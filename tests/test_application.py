@@ -238,9 +238,9 @@ async def test_requests_at_once_start_it_once(monkeypatch: pytest.MonkeyPatch) -
     prepared = []
     prepare = Engine.prepare
 
-    async def counted(self: Engine) -> None:
+    async def counted(self: Engine, data_id: str | None = None) -> None:
         prepared.append(self)
-        await prepare(self)
+        await prepare(self, data_id)
 
     monkeypatch.setattr(Engine, "prepare", counted)
     app = make_app(FAKE)

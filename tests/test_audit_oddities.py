@@ -21,7 +21,7 @@ from tests.test_audit import ANN, BOB, HOLD_MS, Sale, alone, cap, own_url, sale
 __all__ = ["alone", "own_url", "sale"]  # Fixtures.
 
 
-WRITES = re.compile(r"(?:journal|tell)\(KEYS\[\d+\], '(\w+)'")
+WRITES = re.compile(r"(?:journal|tell)\((?:KEYS\[\d+\]|at\.journal), '(\w+)'")
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ ANSWER_S_MAX = 20.0
 FLOOD_BYTES = 4_000_000
 TRAPS = 900_000
 """Seats: their map is too large for the system to take in 400 of them."""
-HEAD = b"host: torture\r\ncontent-type: application/json\r\n"
+HEAD = b"host: localhost\r\ncontent-type: application/json\r\n"
 OFFER = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQ\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 SENT_AWAY = frozenset({400, 413, 431})
@@ -113,6 +113,15 @@ ATTACKS: dict[str, Attack] = {
     ),
     "two lengths": lambda s: (_announced(b"content-length: 0\r\n", s.hidden()), SENT_AWAY),
     "two hosts": lambda s: (_post(b"host: a\r\n", s.hidden()), SENT_AWAY),
+    "a foreign name": lambda s: (
+        b"POST /api/reset HTTP/1.1\r\nhost: rebound.example\r\ncontent-length: 0\r\n\r\n",
+        frozenset({421}),
+    ),
+    "a foreign page": lambda s: (
+        b"POST /api/reset HTTP/1.1\r\norigin: https://evil.example\r\n"
+        b"sec-fetch-site: cross-site\r\ncontent-length: 0\r\n" + HEAD + b"\r\n",
+        frozenset({403}),
+    ),
     "no host": lambda s: (b"GET /health HTTP/1.1\r\n\r\n" + s.hidden(), SENT_AWAY),
     "a body nobody reads": lambda s: (
         _announced(b"", s.hidden(), b"GET /health"),

@@ -116,9 +116,11 @@ def _shut(plain: Reply, fields: tuple[str, ...]) -> Reply:
     body = orjson.dumps(orjson.loads(plain.body) | {"message": message})
     length = (b"content-length", b"%d" % len(body))
     kept = [length if header[0] == length[0] else header for header in plain.headers]
-    names = (b"billetter-sale-starts-at", b"billetter-sale-ends-at")
-    window = [(n, t.encode()) for n, t in zip(names, (opens, closes), strict=True) if t]
-    return Reply(plain.status, body, [*kept, *window])
+    if opens:
+        kept.append((b"billetter-sale-starts-at", opens.encode()))
+    if closes:
+        kept.append((b"billetter-sale-ends-at", closes.encode()))
+    return Reply(plain.status, body, kept)
 
 
 _SHUT = {

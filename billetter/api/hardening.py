@@ -13,7 +13,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SENT = ("authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id")
 READ = (
     *("allow", "billetter-held-until", "billetter-ignored", "billetter-layout"),
-    *("billetter-outcome", "billetter-seat", "etag", "idempotency-replayed", "link", "location"),
+    *("billetter-outcome", "billetter-sale-ends-at", "billetter-sale-starts-at"),
+    *("billetter-seat", "etag", "idempotency-replayed", "link", "location"),
     *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after"),
     *("www-authenticate", "x-request-id", "x-total-count"),
 )

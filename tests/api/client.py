@@ -33,6 +33,7 @@ MONEY = re.compile(r"(0|[1-9][0-9]*)\.[0-9]{2}")
 
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 _BEFORE_THE_ENGINE = {
+    "bad_request",
     "validation_error",
     "unauthorized",
     "not_found",

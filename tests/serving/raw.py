@@ -90,17 +90,21 @@ class Raw:
         self._socket.close()
 
 
+HOST = "a"
+"""As short as can be; the server is told to answer for it."""
+
+
 def request(method: str, path: str, body: object = None, *more: str) -> bytes:
     """A request with a JSON body, if there is one, of announced length; more: header lines."""
     content = b"" if body is None else json.dumps(body).encode()
     length = [f"Content-Length: {len(content)}"] if content else []
-    lines = [f"{method} {path} HTTP/1.1", "Host: a", *more, *length]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", *more, *length]
     return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + content
 
 
 def chunked(method: str, path: str, chunks: bytes, *more: str) -> bytes:
     """A request with a body in chunks, which are as given."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: a", "Transfer-Encoding: chunked", *more]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", "Transfer-Encoding: chunked", *more]
     return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + chunks
 
 
@@ -136,7 +140,8 @@ class Host:
 @contextmanager
 def hosting(**settings: object) -> Iterator[Host]:
     """A server; settings as BILLETTER_ variables."""
-    env = {f"BILLETTER_{name.upper()}": str(value) for name, value in settings.items()}
+    chosen = {"hosts": HOST, **settings}
+    env = {f"BILLETTER_{name.upper()}": str(value) for name, value in chosen.items()}
     with short_directory() as directory:
         arguments = ("-m", "billetter", "serve", "--port", "0", "--data", str(directory / "data"))
         with Process(*arguments, env=env) as parent:
