@@ -167,7 +167,6 @@ def test_a_missing_claim(claim: str) -> None:
         {"aud": ["billetter"]},
         {"aud": {}},
     ],
-    ids=str,
 )
 def test_a_wrong_claim(wrong: dict[str, Any]) -> None:
     assert refused(signed(good() | wrong))

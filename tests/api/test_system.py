@@ -65,7 +65,7 @@ async def test_there_is_nothing_at_other_paths(api: Api, path: str) -> None:
         refused(await api.http.request(method, path), 404, "not_found")
 
 
-@pytest.mark.parametrize("path", [*ROUTES, *CALLBACKS])
+@pytest.mark.parametrize("path", [*ROUTES, *sorted(CALLBACKS)])
 async def test_other_methods_are_not_allowed(api: Api, path: str) -> None:
     allowed = ROUTES.get(path, {"GET"})
     if "GET" in allowed and path not in CALLBACKS:
