@@ -224,7 +224,8 @@ def _settings(asked: dict[str, str | bool]) -> Settings:
         name = str(problem["loc"][0])
         where = _flag(name) if name in asked else variable(name)
         # Not the value: a URL may hold a password.
-        raise StartError(f"{where} is wrong: {problem['msg']}.") from None
+        why = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise StartError(f"{where} is wrong: {why}.") from None
 
 
 def _warn_of_unknown_variables() -> None:

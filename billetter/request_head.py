@@ -17,9 +17,17 @@ HOSTS_KNOWN_MAX: Final = 1_024
 PORT_MAX: Final = 65_535
 LENGTH_DIGITS: Final = 6
 """A Content-Length with more digits is looked at more closely."""
+HEADER_BYTES_MAX: Final = 16_384
+"""Bytes of a request line and its headers, and as many of what frames a body."""
+DROPPED_MAX: Final = 33_554_432
+"""Bytes that a client may go on sending after its answer, so that it gets to read why."""
 LARGE_BODY: Final = 1_048_576
 """Bytes: no route takes more, so that a larger body is refused."""
 
+HEADERS_TOO_LARGE: Final = replies.error(
+    431, "headers_too_large", f"The headers may have {HEADER_BYTES_MAX} bytes at most."
+)
+NOT_HTTP: Final = replies.error(400, "bad_request", "This is not an HTTP request.")
 WRONG_HOST: Final = replies.error(
     400, "bad_request", "The request must have one Host header, which names a host."
 )

@@ -19,18 +19,23 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from billetter.api import replies
 from billetter.api.replies import WHOLE, Reply
 from billetter.flow import Flow
-from billetter.request_head import LARGE_BODY, Head, Refused, Resumed, inspect, is_usual, size_of
+from billetter.request_head import (
+    DROPPED_MAX,
+    HEADER_BYTES_MAX,
+    HEADERS_TOO_LARGE,
+    NOT_HTTP,
+    Head,
+    Refused,
+    Resumed,
+    inspect,
+    is_usual,
+    size_of,
+)
 
-HEADER_BYTES_MAX: Final = 16_384
-"""Bytes of a request line and its headers, and as many of what frames a body: see FRAMING."""
 FRAMING: Final = 8
-"""Bytes of chunk sizes, extensions and trailers that each byte of a body may bring with it.
-
-A chunk of one byte brings five.
-"""
+"""Bytes of chunk sizes, extensions, trailers for each byte of a body: chunks of one bring five."""
 QUEUED_MAX: Final = 8
 """Requests of a connection that wait for the one before them; more are not read."""
 TURN_BYTES: Final = 16_384
@@ -38,11 +43,6 @@ TURN_BYTES: Final = 16_384
 FEW: Final = 512
 """Bytes of which one need not ask how many requests they are."""
 HEAD_END: Final = b"\r\n\r\n"
-
-HEADERS_TOO_LARGE: Final = replies.error(
-    431, "headers_too_large", f"The headers may have {HEADER_BYTES_MAX} bytes at most."
-)
-NOT_HTTP: Final = replies.error(400, "bad_request", "This is not an HTTP request.")
 
 
 class RequestReader(HttpToolsProtocol):
@@ -59,8 +59,7 @@ class RequestReader(HttpToolsProtocol):
         self._received = 0
         """Bytes that are no body since something was understood."""
         self._discarded = 0
-        self._in_body = self._draining = False
-        self._whole_first = False
+        self._in_body = self._draining = self._whole_first = False
         """Whether the connection ends if the request is answered before its body has come."""
         self._serving: RequestResponseCycle | None = None
         """The request under way where others are queued."""
@@ -98,7 +97,7 @@ class RequestReader(HttpToolsProtocol):
             self._unparsed += data
             return
         self._discarded += len(data)
-        if self._discarded > LARGE_BODY:
+        if self._discarded > DROPPED_MAX:
             if self._leaving_since == math.inf:
                 self.flow.pause_reading()  # A last request is under way, and ends the connection.
             else:
@@ -126,9 +125,8 @@ class RequestReader(HttpToolsProtocol):
         self._received += len(data)
         if self._in_body and self.cycle.response_complete:
             self._discarded += len(data)
-            if self._discarded > LARGE_BODY:
-                self._leave()
-                return
+            if self._discarded > DROPPED_MAX:
+                return self._leave()
         while data:
             try:
                 self.parser.feed_data(data)
@@ -152,7 +150,7 @@ class RequestReader(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_body:  # As trailers are.
-            self.headers.append((name.lower(), value))
+            self.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         if self._received > HEADER_BYTES_MAX < size_of(self.url, self.headers):
@@ -208,6 +206,10 @@ class RequestReader(HttpToolsProtocol):
         cycle = self.cycle
         if self._whole_first:
             self._whole_first, cycle.keep_alive = False, not cycle.response_started
+        if not self.parser.should_keep_alive():
+            cycle.keep_alive = False  # A trailer has said so, and the parser takes nothing more.
+            if cycle.response_complete:
+                self._leave()
         if not cycle.keep_alive:
             self._deaf = True
         cycle.more_body = False

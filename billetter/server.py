@@ -204,9 +204,7 @@ class _Parent:
 
     async def _end_of(self, worker: WorkerProcess) -> int:
         """Its exit status once it has ended; one that no longer reacts is killed."""
-        # One that was told to end gives no sign while it finishes what is in flight.
-        ending_s = self._settings.shutdown_s + KILL_AFTER_S
-        patience_s = max(self._settings.worker_timeout_s, ending_s)
+        patience_s = self._settings.worker_timeout_s
         silent = asyncio.create_task(worker.silent(patience_s))
         ended = asyncio.create_task(worker.ended())
         try:

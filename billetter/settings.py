@@ -20,6 +20,9 @@ SECRET_KINDS_MIN = 10
 """Different characters. Of 32 hexadecimal digits at random, one in ten thousand has fewer."""
 MAKE_SECRET = "make one by: openssl rand -hex 32"
 GUESSED_FIRST = re.compile("secret|passw|change.?me|default|example|billetter|0123456789", re.I)
+SECRETS = frozenset({"payment_secret", "secret"})
+NAMED = frozenset({"rate_limits"})
+"""Fields of which an empty value says something: no limits."""
 LISTS: dict[str, Callable[[str], object]] = {
     "rate_limits": parse_policies,
     "trusted_proxies": parse_networks,
@@ -151,6 +154,17 @@ class Settings(BaseSettings):
     shutdown_s: int = Field(
         10, ge=1, le=600, description="seconds a worker may take to finish what is in flight"
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_given(cls, value: object, info: ValidationInfo) -> object:
+        """An empty variable is as good as none, as compose files leave them; but not a secret."""
+        name = info.field_name or ""
+        if value != "" or name in NAMED or cls.model_fields[name].default is not None:
+            return value
+        if name in SECRETS:
+            raise ValueError("is empty: leave it out, or give it a value")
+        return None
 
     @field_validator("secret", mode="before")
     @classmethod

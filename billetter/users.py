@@ -3,11 +3,12 @@
 import asyncio
 import getpass
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -109,9 +110,8 @@ async def _do(url: str | None, data: Path, job: Job) -> str:
 def _prepared(asked: Asked) -> Job:
     """What to do. UserError, before any Redis is looked for, where a name or a password is none."""
     try:
-        for given in (asked.email, asked.username):
-            _checked_text(given)
-        return _JOBS[asked.what](asked)
+        told = replace(asked, email=_argument(asked.email), username=_argument(asked.username))
+        return _JOBS[asked.what](told)
     except ValueError as error:
         raise UserError(str(error)) from None
 
@@ -249,6 +249,13 @@ def _line() -> str:
     with suppress(UnicodeDecodeError):
         return line.decode(sys.stdin.encoding)
     return line.decode(errors="surrogateescape")
+
+
+def _argument(text: str) -> str:
+    """A name as it was typed, which may be UTF-8 where the terminal's encoding is another."""
+    with suppress(UnicodeError):
+        text = os.fsencode(text).decode()
+    return _checked_text(text)
 
 
 def _checked_text(text: str) -> str:

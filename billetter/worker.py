@@ -201,6 +201,19 @@ class _Server(uvicorn.Server):
         self.should_exit |= now >= self._drained_by
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn has it; one that finishes what is in flight is alive all the while."""
+        alive = asyncio.create_task(self._go_on())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            alive.cancel()
+
+    async def _go_on(self) -> None:
+        while True:
+            self._say(ALIVE)
+            await asyncio.sleep(ALIVE_S)
+
     def _say(self, word: bytes) -> None:
         with contextlib.suppress(OSError):  # A parent that was stopped hears it no more than once.
             self._control.send(word)

@@ -118,9 +118,9 @@ def test_help_of_serve_names_every_setting(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--port", "x"], "--port is wrong: Input should be a valid integer"),
-        (["--port", "65536"], "--port is wrong: Input should be less than or equal to 65535"),
-        (["--workers", "0"], "--workers is wrong: Input should be greater than or equal to 1"),
+        (["--port", "x"], "--port is wrong: should be a valid integer"),
+        (["--port", "65536"], "--port is wrong: should be less than or equal to 65535"),
+        (["--workers", "0"], "--workers is wrong: should be greater than or equal to 1"),
         (["--host", "nowhere.invalid"], "--host (BILLETTER_HOST) 'nowhere.invalid' is no address"),
         (["--host", "0.0.0.0"], "BILLETTER_ALLOW_PUBLIC=1"),
         (["--redis-url", "redis://h:p"], "--redis-url (BILLETTER_REDIS_URL): The Redis URL must"),
@@ -131,7 +131,7 @@ def test_a_wrong_flag_is_named(flags: list[str], told: str) -> None:
 
 
 def test_a_wrong_variable_is_named_and_a_flag_comes_first(files: Path) -> None:
-    assert refusal(BILLETTER_HOLD_S="0").startswith("BILLETTER_HOLD_S is wrong: Input should be")
+    assert refusal(BILLETTER_HOLD_S="0").startswith("BILLETTER_HOLD_S is wrong: should be")
     assert refusal(BILLETTER_PORT="x").startswith("BILLETTER_PORT is wrong: ")
     with serve(files, BILLETTER_PORT="x", BILLETTER_WORKERS="2") as command:
         assert "(2 workers)" in welcome(command)

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from billetter.api.replies import reply
 from billetter.connection import Limits, limited
-from billetter.request_reader import HEADER_BYTES_MAX
+from billetter.request_head import HEADER_BYTES_MAX
 from tests.processes import Process, eventually, short_directory
 
 CONNECTIONS_MAX = 20

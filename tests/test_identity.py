@@ -15,6 +15,7 @@ from billetter.engine import Engine, identity, keys, partition_keys
 from billetter.engine.identity import Identity
 from billetter.engine.scripts import Store
 from billetter.testing import RedisServer
+from billetter.wire.lane import Argument
 from billetter.wire.topology import Wire, open_wire
 
 ANN = UserId("x:ann")
@@ -58,6 +59,25 @@ async def test_many_that_begin_at_once_agree(alone: Wire) -> None:
     engines = [Engine(alone) for _ in range(8)]
     await asyncio.gather(*(engine.prepare() for engine in engines))
     assert len({engine.identity.known for engine in engines}) == 1
+
+
+async def test_who_looks_while_another_begins_agrees_with_it(
+    alone: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The marks are read one after another, and all of them may come in between."""
+    other, late = Engine(alone), Engine(alone)
+    ask = Identity._ask
+
+    async def first_ask(self: Identity, *args: Argument) -> object:
+        answer = await ask(self, *args)
+        if self is late.identity and other.identity.known is None:
+            await other.prepare()
+        return answer
+
+    monkeypatch.setattr(Identity, "_ask", first_ask)
+    await late.prepare()
+    assert late.identity.known == other.identity.known
+    assert late.store.refusal is None
 
 
 async def test_one_that_died_half_way_is_gone_on_with(alone: Wire) -> None:

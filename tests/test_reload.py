@@ -183,7 +183,7 @@ def test_a_worker_that_hangs_is_replaced(files: Path) -> None:
         [hung] = parent.workers
         os.kill(hung, signal.SIGSTOP)
         eventually(lambda: parent.workers not in ([], [hung]))
-        assert f"Worker {hung} has not reacted for 3 s; it is killed." in parent.err
+        assert f"Worker {hung} has not reacted for 2 s; it is killed." in parent.err
         assert parent.answering() != hung
 
 

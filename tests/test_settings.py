@@ -25,7 +25,7 @@ def test_a_wrong_one_says_why(field: str, text: str, told: str) -> None:
 
 @pytest.mark.parametrize("field", ["rate_limits", "trusted_proxies", "cors_origins"])
 def test_an_empty_list_is_none(field: str) -> None:
-    assert getattr(Settings.model_validate({field: ""}), field) == ""
+    assert not getattr(Settings.model_validate({field: ""}), field)
 
 
 def test_a_secret_is_not_shown() -> None:
@@ -41,3 +41,14 @@ def test_rate_limits_are_those_of_the_mode_unless_they_are_written() -> None:
     assert Settings.model_validate(required).rate_limits == REQUIRED_LIMITS
     for written in ("", "login=1/1s/ip"):
         assert Settings.model_validate({**required, "rate_limits": written}).rate_limits == written
+
+
+@pytest.mark.parametrize("name", ["uds", "reset", "data_id", "payment_url", "hosts", "redis_url"])
+def test_an_empty_variable_is_none(name: str) -> None:
+    assert getattr(Settings.model_validate({name: ""}), name) is None
+
+
+@pytest.mark.parametrize("name", ["secret", "payment_secret"])
+def test_an_empty_secret_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"1 validation error for Settings\n{name}"):
+        Settings.model_validate({name: ""})

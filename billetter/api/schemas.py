@@ -225,6 +225,10 @@ class ListSeats(Paged):
     def next(self) -> bytes:
         return self._link("next", (self.page or 1) + 1)
 
+    def last(self, total: int) -> bytes:
+        """A link back to the last page, from beyond it."""
+        return self._link("prev", max(1, -(-total // self.size)))
+
     def _link(self, rel: str, page: int) -> bytes:
         asked = {"event_id": self.event_id, "row": self.row, "status": self.status}
         asked |= {"page": page, "pageSize": self.size}

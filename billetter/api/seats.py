@@ -58,6 +58,8 @@ def _links(query: ListSeats, asked: SeatQuery, total: int) -> list[tuple[bytes, 
     if asked.skip is None:
         return []
     more = asked.skip + asked.take < total
+    if asked.skip > total:
+        return [(b"link", query.last(total))]
     if asked.skip:
         return [(b"link", query.previous + b", " + query.next if more else query.previous)]
     return [(b"link", query.next)] if more else []

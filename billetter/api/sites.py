@@ -72,8 +72,9 @@ class Hosts:
 class Sites:
     """From which web pages changes are taken: those of this server, and those of `trusted`.
 
-    trusted: origins; `*`: all. guests: whether a request needs no credentials. Where it does, only
-    those count that browsers send by themselves: a Bearer token is sent by the page that has it.
+    trusted: origins; `*`: all, as far as no credentials are needed. guests: whether a request needs
+    none. Where it does, only those count that browsers send by themselves: a Bearer token is sent
+    by the page that has it.
     """
 
     def __init__(self, trusted: Iterable[str] = (), guests: bool = True) -> None:
@@ -88,7 +89,8 @@ class Sites:
         be checked.
         """
         origin, site = headers.get(ORIGIN), headers.get(FETCH_SITE)
-        if origin in self._trusted or self._everybody:
+        # Everybody cannot be trusted with what browsers send by themselves.
+        if origin in self._trusted or (self._everybody and self._guests):
             return False
         if not self._guests and not _by_itself(headers.get(b"authorization")):
             return False

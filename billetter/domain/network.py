@@ -11,12 +11,14 @@ CLIENT_PREFIX = 64
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = rf"{_LABEL}(\.{_LABEL})*"
 _PORT = "(:[0-9]{1,5})?"
+_ANY_PORT = "(:[0-9]{0,5})?"
+"""As a Host may have it: RFC 3986 lets the digits be absent."""
 _NUMBER = "(0x[0-9a-f]*|[0-9]+)"
 _ORIGIN = re.compile(rf"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\]){_PORT}")
 _HOST = re.compile(rf"(\*\.)?{_NAME}")
-_NAME_AND_PORT = re.compile(rf"({_NAME})\.?{_PORT}")
-_IPV4_AND_PORT = re.compile(rf"{_NUMBER}(\.{_NUMBER}){{0,3}}\.?{_PORT}")
-_IPV6_AND_PORT = re.compile(rf"\[([0-9a-f:.]+)(%[a-z0-9._~-]+)?\]{_PORT}")
+_NAME_AND_PORT = re.compile(rf"({_NAME})\.?{_ANY_PORT}")
+_IPV4_AND_PORT = re.compile(rf"{_NUMBER}(\.{_NUMBER}){{0,3}}\.?{_ANY_PORT}")
+_IPV6_AND_PORT = re.compile(rf"\[([0-9a-f:.]+)(%[a-z0-9._~-]+)?\]{_ANY_PORT}")
 
 
 def client_of(address: str | None) -> str:

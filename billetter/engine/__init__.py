@@ -45,8 +45,8 @@ class Engine:
     def __init__(self, wire: Wire, retention: Retention | None = None) -> None:
         kept = retention or Retention()
         self.store = Store(wire)
-        self.readiness = ReadinessCheck(wire, self.store)
         self.identity = Identity(self.store)
+        self.readiness = ReadinessCheck(wire, self.store, self.identity)
         self.events = Events(self.store)
         repeater = Repeater(self.store, self.events, kept.ended_ms)
         self.lines = Lines(self.store, self.events)

@@ -80,6 +80,8 @@ class Identity:
         or is gone in part.
         """
         seen = await self.see()
+        if seen.fault(expected) is not None:
+            seen = await self.see()  # Another may just have begun to give it its id.
         if (fault := seen.fault(expected)) is None and not seen.settled:
             await self._settle(fresh or token_hex(16))
             seen = await self.see()

@@ -7,6 +7,7 @@ from typing import Final
 
 from billetter.domain.outcome import NotReady
 from billetter.engine import keys
+from billetter.engine.identity import Identity
 from billetter.engine.scripts import Store
 from billetter.engine.share import Shared
 from billetter.wire import topology
@@ -43,9 +44,10 @@ class ReadinessCheck:
     Looks that are asked for at the same time are one.
     """
 
-    def __init__(self, wire: Wire, store: Store) -> None:
+    def __init__(self, wire: Wire, store: Store, identity: Identity) -> None:
         self._wire = wire
         self._store = store
+        self._identity = identity
         self._shared = Shared[None, Readiness](self._look)
         self._told: str | None = None
 
@@ -77,6 +79,9 @@ class ReadinessCheck:
             raise NotReady("data", self._store.refusal)
         try:
             server = await topology.facts(self._wire)
+            found = await self._wire.call("HGET", keys.META, "data")
+            if (known := self._identity.known) and found != known.encode():
+                raise NotReady("data", f"this Redis does not hold the data {known} any more")
             await self._wire.call("SET", keys.PROBE, 1, "PX", PROBE_TTL_MS)
             await self._wire.call("DEL", keys.PROBE)
         except NotRun as error:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from billetter.domain.ids import EventId, UserId, booking_id
-from billetter.domain.outcome import Outcome
+from billetter.domain.outcome import Outcome, Unavailable
 from billetter.engine import key_patterns, keys
 from billetter.engine.events import Events
 from billetter.engine.idempotency import Idempotency, Keys
@@ -33,6 +33,8 @@ class Reset:
         if idempotency and await self._requests.finished(idempotency):
             return note_change()
         spared = keys.user_once(user, idempotency.key).encode() if idempotency else b""
+        if not await self._store.command("EXISTS", keys.EVENTS_NEXT, reads=True):
+            raise Unavailable("this Redis was emptied: there is nothing to go back to")
         ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
         made = [EventId(int(each)) for each in ids]
         kept = [event for event in made if await self._seeded(event)]

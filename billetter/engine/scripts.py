@@ -195,7 +195,9 @@ class Store:
         """The next id that a counter gives. Unavailable: it is gone, with all the rest of it."""
         drawn = await self.run("draw_id", [counter], int(not self.prepared))
         if drawn.outcome is Outcome.NO_COUNTER:
-            raise Unavailable(f"{counter} is gone from this Redis: it was emptied, or is not ready")
+            # Nothing more is read or changed before somebody has looked whether the data is there.
+            self.refusal = f"{counter} is gone from this Redis: it was emptied, or is not ready"
+            raise Unavailable(self.refusal)
         return int(drawn.fields[0])
 
     def begin(self, *args: Argument) -> Awaitable[Reply]:

@@ -256,6 +256,16 @@ async def test_everybodys_pages_may_where_that_is_set() -> None:
             granted(await client.post("/api/events", json=EVENT, headers=headers), 201)
 
 
+async def test_everybody_is_not_trusted_with_what_browsers_send_by_themselves() -> None:
+    page = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    options = {"auth": "required", "secret": SECRET, "cors_origins": "*", "rate_limits": ""}
+    async with asking(app_of(**options)) as client:
+        basic = {"authorization": "Basic YTpi"}
+        refused(await client.post("/api/reset", headers=page | basic), 403, "cross_site")
+        bearer = {"authorization": "Bearer x"}
+        refused(await client.post("/api/reset", headers=page | bearer), 401, "unauthorized")
+
+
 # Credentials.
 
 

@@ -143,3 +143,19 @@ def test_a_look_at_the_host_of_a_target() -> None:
     headers = [(b"host", b"a")]
     assert inspect(b"GET", b"http://[::1]", "1.1", headers).target == b"/"
     assert headers == [(b"host", b"[::1]")]
+
+
+@pytest.mark.parametrize("space", [" ", "\t", " \t  "])
+def test_space_after_a_value_is_none_of_it(raw: Raw, space: str) -> None:
+    """RFC 9112, 5.1."""
+    key = f"Idempotency-Key: spaced-{space.encode().hex()}"
+    own = ["Origin: http://a", "Sec-Fetch-Site: same-origin", "Content-Type: application/json"]
+    asked = request("POST", "/api/events", {"title": "Spaced"}, key, *own)
+    first = raw.send(asked).answer()
+    assert first.status == 201
+    head, _, body = asked.partition(b"\r\n\r\n")
+    line, *fields = head.split(b"\r\n")
+    spaced = b"\r\n".join([line, *(field + space.encode() for field in fields)])
+    again = raw.send(spaced + b"\r\n\r\n" + body).answer()
+    assert (again.status, again.body) == (201, first.body)
+    assert again.header("Idempotency-Replayed") == "true"

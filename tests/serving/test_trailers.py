@@ -67,3 +67,18 @@ def test_an_answer_stands_when_the_unread_body_breaks(raw: Raw) -> None:
     """Its route reads no body: what it did is told, and nothing else."""
     answers = raw.send(chunked("GET", "/health", b"1\r\nx\r\nno size\r\n")).rest()
     assert [each.status for each in answers] == [200]
+
+
+def test_a_trailer_that_ends_the_connection_ends_it_in_words(raw: Raw) -> None:
+    ended = in_chunks(EVENT, 7) + b"0\r\nConnection: close\r\n\r\n"
+    raw.send(chunked("POST", "/api/events", ended) + request("GET", "/health"))
+    (answer,) = raw.rest()
+    assert answer.status == 201
+    assert answer.header("Connection") == "close"
+
+
+def test_a_trailer_that_ends_a_connection_whose_answer_is_out(raw: Raw) -> None:
+    """Of a body that nobody reads."""
+    raw.send(chunked("POST", "/nowhere", in_chunks(EVENT, 7)))
+    assert raw.answer().status == 404
+    assert raw.send(b"0\r\nConnection: close\r\n\r\n").rest() == []
