@@ -7,12 +7,12 @@ from billetter.api.answers import marked
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, HOSTS, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
+from billetter.api.hosts import counting, runs
 from billetter.api.links import by_cursor, by_page
 from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
 from billetter.api.ticket_schemas import Available
 from billetter.api.views import ticket_types
-from billetter.domain.account import Role
 from billetter.domain.event import Counts, Details, EventPlan, ListedEvent, Sales, Terms
 from billetter.domain.ids import EventId, account_of
 from billetter.domain.layout import Zone
@@ -77,8 +77,7 @@ async def read_analytics(call: Call, query: OfEvent) -> Reply:
     sales = await call.engine.events.sales(EventId(query.id))
     if sales is None:
         return NO_EVENT
-    hosts = call.services.guests or call.principal.role in (Role.SERVICE, Role.ADMIN)
-    if not hosts and sales.event.organizer != call.user:
+    if not runs(counting(call), sales.event.organizer):
         return NOT_YOUR_EVENT
     body = {
         "event_id": sales.event.id,
