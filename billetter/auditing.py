@@ -12,7 +12,7 @@ from typing import Final, TextIO
 from billetter.domain.outcome import EngineError
 from billetter.engine.audit_report import Report, Violation
 from billetter.visiting import VisitError, stoppable, visited
-from billetter.wire.binaries import EmbeddedError
+from billetter.wire.files import EmbeddedError
 
 CLEAN: Final = 0
 VIOLATED: Final = 1

@@ -19,7 +19,7 @@ from billetter.domain.account import Account, Role, checked_email, checked_usern
 from billetter.domain.outcome import Answer, EngineError, Outcome
 from billetter.engine import Engine
 from billetter.visiting import VisitError, stoppable, visited
-from billetter.wire.binaries import EmbeddedError
+from billetter.wire.files import EmbeddedError
 
 DONE: Final = 0
 WRONG: Final = 2

@@ -18,8 +18,9 @@ from redis.retry import Retry
 from billetter.testing import Binary as Program
 from billetter.testing import find_binaries
 from billetter.wire import embedded
-from billetter.wire.binaries import Binary, EmbeddedError, find_server
+from billetter.wire.binaries import Binary, find_server
 from billetter.wire.embedded import EmbeddedRedis
+from billetter.wire.files import EmbeddedError
 from tests.processes import WAIT_S_MAX, Process, alive, short_directory
 
 OWNER = """

@@ -22,7 +22,8 @@ from typing import Final
 from urllib.parse import quote
 
 from billetter.wire import files
-from billetter.wire.binaries import Binary, EmbeddedError
+from billetter.wire.binaries import Binary
+from billetter.wire.files import EmbeddedError
 
 LOG: Final = "redis.log"
 SOCKET_BYTES_MAX: Final = 100
