@@ -9,6 +9,7 @@ from typing import Any, Final
 import httptools
 
 from billetter.api import replies
+from billetter.api.endpoint import LARGE_BODY
 from billetter.api.replies import Reply
 
 HOST_BYTES_MAX: Final = 261
@@ -17,8 +18,6 @@ HOSTS_KNOWN_MAX: Final = 1_024
 PORT_MAX: Final = 65_535
 LENGTH_DIGITS: Final = 6
 """A Content-Length with more digits is looked at more closely."""
-LARGE_BODY: Final = 1_048_576
-"""Bytes: no route takes more, so that a larger body is refused."""
 
 WRONG_HOST: Final = replies.error(
     400, "bad_request", "The request must have one Host header, which names a host."

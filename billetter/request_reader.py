@@ -20,9 +20,10 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from billetter.api import replies
+from billetter.api.endpoint import LARGE_BODY
 from billetter.api.replies import WHOLE, Reply
 from billetter.flow import Flow
-from billetter.request_head import LARGE_BODY, Head, Refused, Resumed, inspect, is_usual, size_of
+from billetter.request_head import Head, Refused, Resumed, inspect, is_usual, size_of
 
 HEADER_BYTES_MAX: Final = 16_384
 """Bytes of a request line and its headers, and as many of what frames a body: see FRAMING."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from billetter.api.answers import marked
 from billetter.api.call import Call
-from billetter.api.endpoint import EVERYBODY, HOSTS, ORGANIZERS, get, post
+from billetter.api.endpoint import EVERYBODY, HOSTS, LARGE_BODY, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
 from billetter.api.hosts import counting, runs
 from billetter.api.links import by_cursor, by_page
@@ -20,7 +20,6 @@ from billetter.domain.listing import Listed
 from billetter.domain.money import to_decimal
 from billetter.domain.search import SEARCHED_MAX, Search, Unsearched
 
-LAYOUT_BODY_MAX = 1_048_576
 NOT_SEARCHED = {
     Unsearched.BUSY: error(
         503, "unavailable", "Others are searching just now; try again.", (b"retry-after", b"1")
@@ -35,7 +34,7 @@ NOT_SEARCHED = {
 }
 
 
-@post("/api/events", body=CreateEvent, body_max=LAYOUT_BODY_MAX, roles=ORGANIZERS)
+@post("/api/events", body=CreateEvent, body_max=LARGE_BODY, roles=ORGANIZERS)
 async def create_event(call: Call, body: CreateEvent) -> Reply:
     created = await call.engine.events.create(_plan(call, body), call.user, call.idempotency)
     location = (b"location", f"/api/events/{created.id}".encode())

@@ -2,9 +2,8 @@
 
 from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
-from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
+from billetter.api.endpoint import LARGE_BODY, ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
-from billetter.api.events import LAYOUT_BODY_MAX
 from billetter.api.hosts import managing, runs
 from billetter.api.inputs import Stop, wrong
 from billetter.api.links import link, with_links
@@ -31,7 +30,7 @@ CHANGES = OF_ORGANIZERS | Rules(strict=True)
 """A misspelled change would be no change at all, and answered as one."""
 
 
-@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **CHANGES)
+@put("/api/events/{id:id}", body=AmendEvent, body_max=LARGE_BODY, **CHANGES)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
     amended = await call.engine.organizers.amend(event, managing(call), body.change, call.once)
