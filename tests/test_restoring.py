@@ -23,8 +23,8 @@ from billetter.identifying import identify
 from billetter.testing import Binary, RedisServer
 from billetter.visiting import VisitError, engine_at, started, visited
 from billetter.wire.binaries import find_server
-from billetter.wire.embedded import socket_of
 from billetter.wire.files import ID, MANIFEST, EmbeddedError, Mark, check
+from billetter.wire.presence import socket_of
 from tests.processes import short_directory
 from tests.test_audit_cli import serve
 
