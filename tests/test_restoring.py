@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis as Client
 
-from billetter import restoring
+from billetter import cli, restoring
 from billetter.auditing import as_text
 from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import SeatIndex, UserId, seat_id
@@ -418,6 +418,7 @@ def test_a_read_only_copy_is_audited_and_stays_as_it_is(sold: Path) -> None:
         path.chmod(0o500 if path.is_dir() else 0o400)
     before = {**contents(copy), "mtime": str(copy.stat().st_mtime_ns).encode()}
     assert audited(copy) == SOLD
+    assert cli.main(["users", "list", "--data", str(copy)]) == 0
     assert {**contents(copy), "mtime": str(copy.stat().st_mtime_ns).encode()} == before
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o700)

@@ -33,6 +33,7 @@ ROOTS = {
     "request_head",
     "request_reader",
     "restoring",
+    "saying",
     "server",
     "testing",
     "users",
