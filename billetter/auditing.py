@@ -11,8 +11,9 @@ from typing import Final, TextIO
 
 from billetter.domain.outcome import EngineError
 from billetter.engine.audit_report import Report, Violation
+from billetter.saying import say
 from billetter.visiting import VisitError, stoppable, visited
-from billetter.wire.binaries import EmbeddedError
+from billetter.wire.files import EmbeddedError
 
 CLEAN: Final = 0
 VIOLATED: Final = 1
@@ -38,7 +39,7 @@ def run(url: str | None, data: Path, repair: bool, as_json: bool) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("billetter: the audit was stopped before its end.", file=sys.stderr)
         return WRONG
-    print(_as_json(report) if as_json else as_text(report))
+    say(_as_json(report) if as_json else as_text(report))
     return CLEAN if report.clean else VIOLATED
 
 

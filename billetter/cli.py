@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from billetter import __version__, auditing, restoring, users
 from billetter.listener import StartError
 from billetter.logs import open_logs
+from billetter.saying import Unsaid, finish, say
 from billetter.server import run
 from billetter.settings import Settings, unknown_variables, variable
 from billetter.welcome import welcome
@@ -68,25 +69,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _run(argv)
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            finish()
     except KeyboardInterrupt:
         return STOPPED
-    except OSError as error:
+    except Unsaid as error:
         return _untold(error)
     except UnicodeError as error:
-        print(
-            f"billetter: an argument is no text in this terminal's encoding: {error}",
-            file=sys.stderr,
-        )
-        return WRONG
+        _complain(f"an argument is no text in this terminal's encoding: {error}")
+    except OSError as error:
+        _complain(error)
+    return WRONG
 
 
-def _untold(error: OSError) -> int:
+def _complain(reason: object) -> None:
+    with suppress(OSError):
+        print(f"billetter: {reason}", file=sys.stderr)
+
+
+def _untold(error: Unsaid) -> int:
     """Standard output cannot be written; Python must not try it again when it ends."""
-    if not isinstance(error, BrokenPipeError):
-        with suppress(OSError):
-            print(f"billetter: {error}", file=sys.stderr)
+    if not isinstance(error.__cause__, BrokenPipeError):
+        _complain(error.__cause__)
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return UNTOLD
@@ -107,7 +110,7 @@ def _run(argv: Sequence[str] | None) -> int:
         settings = _settings(asked)
         run(settings, lambda running: _announce(welcome(settings, running)))
     except StartError as error:
-        print(f"billetter: {error}", file=sys.stderr)
+        _complain(error)
         return WRONG
     return 0
 
@@ -115,8 +118,8 @@ def _run(argv: Sequence[str] | None) -> int:
 def _announce(text: str) -> None:
     """A server whose standard output was closed serves all the same."""
     try:
-        print(text, flush=True)
-    except OSError as error:
+        say(text)
+    except Unsaid as error:
         _untold(error)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httptools
 
 from billetter.api import replies
+from billetter.api.endpoint import LARGE_BODY
 from billetter.api.replies import Reply
 
 HOST_BYTES_MAX: Final = 261
@@ -21,8 +22,6 @@ HEADER_BYTES_MAX: Final = 16_384
 """Bytes of a request line and its headers, and as many of what frames a body."""
 DROPPED_MAX: Final = 33_554_432
 """Bytes that a client may go on sending after its answer, so that it gets to read why."""
-LARGE_BODY: Final = 1_048_576
-"""Bytes: no route takes more, so that a larger body is refused."""
 
 HEADERS_TOO_LARGE: Final = replies.error(
     431, "headers_too_large", f"The headers may have {HEADER_BYTES_MAX} bytes at most."

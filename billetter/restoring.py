@@ -16,6 +16,7 @@ from billetter.domain.outcome import EngineError
 from billetter.engine import keys
 from billetter.engine.audit_report import Report
 from billetter.identifying import confirm
+from billetter.saying import say
 from billetter.visiting import VisitError, engine_at, started, stoppable
 from billetter.wire.embedded import LOG
 from billetter.wire.files import (
@@ -80,7 +81,7 @@ def run(source: Path, data: Path) -> int:
         print("billetter: the restoring was stopped; nothing was restored.", file=sys.stderr)
         return WRONG
     named = f"the data {id_}" if id_ else "data of an older version"
-    print(f"{as_text(report)}\n{data} holds {named}, restored from {source}.")
+    say(f"{as_text(report)}\n{data} holds {named}, restored from {source}.")
     return DONE if report.clean else ODD
 
 
@@ -102,7 +103,7 @@ def _restore(source: Path, data: Path) -> tuple[Report, str | None]:
         made.replace(data)  # An empty directory gives way; nothing else does.
     _sync(data.parent)
     if torn:
-        print(f"billetter: {source} is torn, and what was written last is lost.", file=sys.stderr)
+        say(f"billetter: {source} is torn, and what was written last is lost.", sys.stderr)
     return report, id_
 
 

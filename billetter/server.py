@@ -22,9 +22,10 @@ from billetter.domain.outcome import EngineError
 from billetter.identifying import identify
 from billetter.listener import Listener, StartError, listen
 from billetter.settings import Settings
-from billetter.wire.binaries import EmbeddedError, find_server
+from billetter.wire.binaries import find_server
 from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.errors import WireError
+from billetter.wire.files import EmbeddedError
 from billetter.wire.topology import ServerFacts, inspect, objection
 from billetter.worker import DESCRIPTORS_SPARED, KILL_AFTER_S
 from billetter.worker_process import WorkerProcess

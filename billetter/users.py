@@ -19,8 +19,9 @@ from billetter.access.tokens import api_digest, new_api_token
 from billetter.domain.account import Account, Role, checked_email, checked_username
 from billetter.domain.outcome import Answer, EngineError, Outcome
 from billetter.engine import Engine
+from billetter.saying import say
 from billetter.visiting import VisitError, stoppable, visited
-from billetter.wire.binaries import EmbeddedError
+from billetter.wire.files import EmbeddedError
 
 DONE: Final = 0
 WRONG: Final = 2
@@ -92,7 +93,7 @@ def run(url: str | None, data: Path, asked: Asked) -> int:
     """
     try:
         job = _prepared(asked)
-        print(asyncio.run(stoppable(_do(url, data, job))))
+        say(asyncio.run(stoppable(_do(url, data, job, writes=asked.what != "list"))))
     except (UserError, VisitError, EmbeddedError, EngineError) as error:
         print(f"billetter: {error}", file=sys.stderr)
         return WRONG
@@ -102,8 +103,8 @@ def run(url: str | None, data: Path, asked: Asked) -> int:
     return DONE
 
 
-async def _do(url: str | None, data: Path, job: Job) -> str:
-    async with visited(url, data, writes=True) as engine:
+async def _do(url: str | None, data: Path, job: Job, *, writes: bool) -> str:
+    async with visited(url, data, writes=writes) as engine:
         return await job(engine)
 
 
@@ -170,7 +171,7 @@ def _token(asked: Asked) -> Job:
                 told = f"has {answer.fields[0]} tokens already: take them back by --revoke"
                 raise UserError(f"{account.email} {told}.")
         _refuse_unknown(asked, answer)
-        print("Keep it well: it is not shown again.", file=sys.stderr)
+        say("Keep it well: it is not shown again.", sys.stderr)
         return token
 
     async def revoke(engine: Engine) -> str:

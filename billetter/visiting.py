@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,13 +16,17 @@ from billetter.domain.outcome import EngineError
 from billetter.engine import FORMAT, Engine, keys
 from billetter.identifying import claim, confirm
 from billetter.wire.binaries import find_server
-from billetter.wire.embedded import EmbeddedRedis, socket_of
+from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.errors import WireError
 from billetter.wire.files import copy_data, holds_data
+from billetter.wire.presence import answering, in_use, socket_of
 from billetter.wire.topology import inspect, objection, open_wire
 
 DEADLINE_S: Final = 10.0
 """Seconds that one call may take; a busy Redis answers a visitor late."""
+LOADING_S_MAX: Final = 60.0
+"""Seconds that a Redis which is there may take to load its data and answer."""
+POLL_S: Final = 0.02
 
 Found = TypeVar("Found")
 
@@ -38,7 +43,7 @@ async def visited(url: str | None, data: Path, *, writes: bool) -> AsyncIterator
     to be changed; if not, a directory that cannot be written is looked at in a copy. Raises
     VisitError, and EmbeddedError where it does not start.
     """
-    if there := url or await _running(data):
+    if there := url or await address_of(data):
         async with engine_at(there) as engine:
             await _identify(engine, None if url else data, writes)
             yield engine
@@ -97,16 +102,23 @@ async def stoppable(work: Coroutine[Any, Any, Found]) -> Found:
     return await task
 
 
-async def _running(data: Path) -> str | None:
-    """The address of the Redis that runs for `data`, None if none does. VisitError: no data."""
-    try:
-        if not holds_data(data):
-            raise VisitError(f"{data} (--data, BILLETTER_DATA) holds nothing that Billetter keeps.")
-        url = f"unix://{quote(os.fsencode(socket_of(data)))}"
-        await inspect(url)
-    except (OSError, WireError):
-        return None
-    return url
+async def address_of(data: Path) -> str | None:
+    """The address of the Redis that runs for `data`, once it answers; None if none does.
+
+    VisitError: there is no data, or the one that runs does not answer.
+    """
+    if not holds_data(data):
+        raise VisitError(f"{data} (--data, BILLETTER_DATA) holds nothing that Billetter keeps.")
+    give_up = time.monotonic() + LOADING_S_MAX
+    while time.monotonic() < give_up:
+        with suppress(OSError):  # Of a copy, or one of which a server was never started.
+            socket = socket_of(data)
+            if await answering(socket):
+                return f"unix://{quote(os.fsencode(socket))}"
+        if not in_use(data):
+            return None
+        await asyncio.sleep(POLL_S)
+    raise VisitError(f"the Redis of {data} runs, and does not answer: it may still be loading.")
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from bench.torture.proxy import Fault, Proxy
 from bench.torture.resp import Command
@@ -111,6 +112,14 @@ def test_a_list_for_people(there: list[str]) -> None:
     head, row = users("list", *there)[1].splitlines()
     assert head == "id  role       e-mail           username  created"
     assert row.startswith("1   organizer  ann@example.org  ann       20")
+
+
+def test_a_list_writes_nothing(there: list[str]) -> None:
+    with redis.Redis(unix_socket_path=there[1].removeprefix("unix://")) as client:
+        assert listed(there) == []
+        assert client.dbsize() == 0
+        add(there, "ann")
+        assert client.dbsize() > 0
 
 
 def test_no_secret_is_listed(there: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The command line where output, input or arguments are not what they seem; and its exit codes."""
 
+import errno
 import io
 import os
 import signal
@@ -113,7 +114,7 @@ def test_what_is_no_text_is_refused(
         ["restore", "nothing", "--data"],
     ],
 )
-@pytest.mark.parametrize("data", ["", "/proc/\udcff☃"])
+@pytest.mark.parametrize("data", ["", "/proc/\udcff☃", "/proc/" + 300 * "x"], ids=ascii)
 def test_an_odd_directory_is_refused_by_every_command(
     monkeypatch: pytest.MonkeyPatch, asked: list[str], data: str
 ) -> None:
@@ -123,6 +124,19 @@ def test_an_odd_directory_is_refused_by_every_command(
     assert out == b""
     assert err.startswith(b"billetter: ")
     assert data or err == b"billetter: --data is wrong: must name a directory; it is empty.\n"
+
+
+@pytest.mark.parametrize("asked", [["audit"], ["audit", "--repair"], ["users", "list"]])
+def test_a_directory_that_cannot_be_read_is_not_taken_for_a_finding(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    def refused(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", "data")
+
+    monkeypatch.setattr("billetter.visiting.holds_data", refused)
+    terminal = Terminal(monkeypatch, "ascii")
+    assert cli.main([*asked, "--data", "data"]) == 2
+    assert terminal.told == (b"", b"billetter: [Errno 13] Permission denied: 'data'\n")
 
 
 def test_an_empty_variable_is_refused_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

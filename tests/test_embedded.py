@@ -18,8 +18,10 @@ from redis.retry import Retry
 from billetter.testing import Binary as Program
 from billetter.testing import find_binaries
 from billetter.wire import embedded
-from billetter.wire.binaries import Binary, EmbeddedError, find_server
+from billetter.wire.binaries import Binary, find_server
 from billetter.wire.embedded import EmbeddedRedis
+from billetter.wire.files import EmbeddedError
+from billetter.wire.presence import SOCKET_BYTES_MAX
 from tests.processes import WAIT_S_MAX, Process, alive, short_directory
 
 OWNER = """
@@ -224,7 +226,7 @@ def held_by_another(data: Path) -> Iterator[None]:
 async def test_a_long_path_has_its_socket_elsewhere(data: Path, server: Binary) -> None:
     deep = data / ("deep" * 20) / "er"
     url, pid = await orphan(deep, server)
-    assert len(url.removeprefix("unix://")) <= embedded.SOCKET_BYTES_MAX
+    assert len(url.removeprefix("unix://")) <= SOCKET_BYTES_MAX
     async with running(deep, server) as redis:
         assert (redis.url, redis.adopted) == (url, pid)
         place = Path(url.removeprefix("unix://")).parent

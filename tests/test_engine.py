@@ -27,7 +27,7 @@ from billetter.domain.ids import (
     split_booking_id,
 )
 from billetter.domain.layout import Layout, ZonePlan
-from billetter.domain.listing import Listed
+from billetter.domain.listing import Listed, Window
 from billetter.domain.outcome import (
     Answer,
     EngineError,
@@ -659,8 +659,8 @@ async def test_events_are_listed_newest_first(apart: Wire) -> None:
 
 
 async def pages(engine: Engine, skip: int, take: int) -> tuple[list[EventId], int]:
-    listed, total = await engine.events.page(skip, take)
-    return [event.id for event in listed], total
+    listed = await engine.events.listed(Window(skip, take))
+    return [event.id for event in listed.items], listed.total
 
 
 async def test_events_are_found_by_words_and_day(

@@ -586,10 +586,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.sent.clear()
         self.events = list(self.model.shows)
         left = {keys.META, keys.EVENTS_NEXT, keys.EVENTS_INDEX, keys.USERS_NEXT}
-        left |= {
-            partition_keys.data(partition_keys.partition_tag(each))
-            for each in range(keys.PARTITIONS)
-        }
+        left |= set(map(partition_keys.data, partition_keys.TAGS))
         for event in self.events:
             own = keys.of_event(event)
             left |= {own.event, own.taken, own.sold}

@@ -21,6 +21,7 @@ from billetter.domain.ids import (
     split_booking_id,
 )
 from billetter.domain.layout import Layout, ZonePlan
+from billetter.domain.listing import Window
 from billetter.domain.outcome import Answer, Opened, Outcome, OutcomeUnknown, Unavailable
 from billetter.engine import Engine, bookings, keys
 from billetter.engine.once import Once
@@ -242,7 +243,7 @@ async def test_a_cancelled_event_gives_everything_back(engine: Engine, wire: Wir
     assert (sales.all.taken, sales.revenue, sales.confirmed) == (0, 0, 0)
     assert sales.event.state is State.CANCELLED
     assert await engine.organizers.cancel(event, None) == Answer(Outcome.CANCELLED)
-    listed, _ = await engine.events.page(0, 1_000)
+    listed = (await engine.events.listed(Window(0, 1_000))).items
     assert [it.state for it in listed if it.id == event] == [State.CANCELLED]
     assert await violations(wire, event) == []
 

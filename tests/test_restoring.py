@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis as Client
 
-from billetter import restoring
+from billetter import cli, restoring
 from billetter.auditing import as_text
 from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import SeatIndex, UserId, seat_id
@@ -22,9 +22,9 @@ from billetter.engine import keys, partition_keys
 from billetter.identifying import identify
 from billetter.testing import Binary, RedisServer
 from billetter.visiting import VisitError, engine_at, started, visited
-from billetter.wire.binaries import EmbeddedError, find_server
-from billetter.wire.embedded import socket_of
-from billetter.wire.files import ID, MANIFEST, Mark, check
+from billetter.wire.binaries import find_server
+from billetter.wire.files import ID, MANIFEST, EmbeddedError, Mark, check
+from billetter.wire.presence import socket_of
 from tests.processes import short_directory
 from tests.test_audit_cli import serve
 
@@ -418,6 +418,7 @@ def test_a_read_only_copy_is_audited_and_stays_as_it_is(sold: Path) -> None:
         path.chmod(0o500 if path.is_dir() else 0o400)
     before = {**contents(copy), "mtime": str(copy.stat().st_mtime_ns).encode()}
     assert audited(copy) == SOLD
+    assert cli.main(["users", "list", "--data", str(copy)]) == 0
     assert {**contents(copy), "mtime": str(copy.stat().st_mtime_ns).encode()} == before
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o700)

@@ -21,13 +21,7 @@ DEADLINE_MS = 150
 """Of the calls to Redis that are lost: what a request waits for where it is away."""
 REPEATS_MAX = 500
 REPEAT_S = 0.01
-JOURNALS = [
-    *(
-        partition_keys.journal(partition_keys.partition_tag(number))
-        for number in range(keys.PARTITIONS)
-    ),
-    keys.USERS_JOURNAL,
-]
+JOURNALS = [*map(partition_keys.journal, partition_keys.TAGS), keys.USERS_JOURNAL]
 
 _keys = count(1)
 

@@ -25,7 +25,7 @@ from billetter.api import (
 )
 from billetter.api.call import Services
 from billetter.api.endpoint import Endpoint
-from billetter.api.fields import ID_DIGITS_MAX
+from billetter.api.fields import id_of
 from billetter.api.middleware import Admission, Entrance
 from billetter.api.sites import Hosts, path_of
 
@@ -38,12 +38,12 @@ ENDPOINTS: list[Endpoint] = [endpoint for module in MODULES for endpoint in modu
 
 
 class IdConvertor(Convertor[int]):
-    """Digits. More of them than an id can have mean 0, which is nobody's."""
+    """`{name:id}` in the path of a route."""
 
     regex = "[0-9]+"
 
     def convert(self, value: str) -> int:
-        return int(value) if len(value) <= ID_DIGITS_MAX else 0
+        return id_of(value)
 
     def to_string(self, value: int) -> str:
         return str(value)

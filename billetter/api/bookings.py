@@ -5,6 +5,7 @@ from typing import Any
 from billetter.api.answers import REFUSALS, REFUSED, Answers, marked, named
 from billetter.api.call import Call
 from billetter.api.endpoint import get, patch, post, put
+from billetter.api.hosts import managing, runs
 from billetter.api.inputs import wrong
 from billetter.api.links import by_cursor, by_page
 from billetter.api.replies import NO_BOOKING, Reply, error, reply, time_text
@@ -129,11 +130,12 @@ def _item(event: EventId, ticket_type: int, quantity: int) -> Item:
 
 
 async def _runs_event(call: Call, booking: Booking) -> bool:
-    """Whether it is the caller's event that the booking is for; all are an administrator's."""
-    if call.principal.role is Role.ADMIN:
+    """Whether the caller runs the event that the booking is for."""
+    host = managing(call)
+    if host is None:
         return True
     event = await call.engine.events.get(booking.event_id)
-    return event is not None and event.organizer == call.user
+    return event is not None and runs(host, event.organizer)
 
 
 def _awaiting(call: Call, booking: BookingId, awaiting: AwaitingPayment) -> Reply:

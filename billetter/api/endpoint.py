@@ -20,7 +20,7 @@ from billetter.api.accesslog import note_user
 from billetter.api.call import Call, Handler, Services
 from billetter.api.ignored import ignored_header
 from billetter.api.inputs import Gone, Stop, checked, parse_body, parse_query, read_body
-from billetter.api.limits import Caller, Gate, Gates, limited, told
+from billetter.api.limits import Caller, Gate, Gates, limited, rate_limit_headers
 from billetter.api.replays import bind, recorded
 from billetter.api.replies import Reply
 from billetter.api.sites import BY_BROWSERS, CROSS_SITE, FETCH_SITE, ORIGIN
@@ -33,6 +33,8 @@ from billetter.engine.unit_of_work import UnitOfWork
 
 BODY_MAX = 16_384
 """Bytes of a request body, unless the endpoint says otherwise."""
+LARGE_BODY = 1_048_576
+"""Bytes that no endpoint may go beyond: the connection refuses larger bodies for all of them."""
 
 Roles = frozenset[Role] | None
 """Who may call. The guest is one of them where there are guests."""
@@ -42,12 +44,11 @@ ORGANIZERS: Roles = frozenset({Role.GUEST, Role.ORGANIZER, Role.ADMIN})
 ADMINS: Roles = frozenset({Role.ADMIN})
 NOBODY: Roles = frozenset()
 ACCOUNTS: Roles = frozenset(Role) - {Role.GUEST}
-TRUSTED = frozenset({Role.SERVICE, Role.ADMIN})
-"""Whose changes are not counted: a box office sells to everybody."""
-HOSTS: Roles = frozenset({Role.ORGANIZER, Role.SERVICE, Role.ADMIN})
-GATEWAYS: Roles = frozenset({Role.SERVICE, Role.ADMIN})
+GATEWAYS = frozenset({Role.SERVICE, Role.ADMIN})
+"""They act for many, so that their changes are counted by limits of their key alone."""
+HOSTS: Roles = GATEWAYS | {Role.ORGANIZER}
 
-_NOBODY = Principal(GUEST)
+_GUEST = Principal(GUEST)
 _READS = {
     b"authorization",
     b"billetter-signature",
@@ -110,6 +111,10 @@ class Endpoint:
     strict: bool = False
     terse: bool = False
 
+    def __post_init__(self) -> None:
+        if self.body_max > LARGE_BODY:
+            raise ValueError(f"{self.path} takes more than any request brings: {LARGE_BODY} bytes")
+
     def bound(self, services: Services) -> "BoundEndpoint":
         return BoundEndpoint(self, services)
 
@@ -160,7 +165,7 @@ class BoundEndpoint:
         except Exception as error:
             reply = _failed(error, scope)
         if left:
-            reply = reply.plus(*told(scarcest(left)))
+            reply = reply.plus(*rate_limit_headers(scarcest(left)))
         if ignored:
             reply = reply.plus(ignored_header(ignored))
         if self._endpoint.terse:
@@ -184,7 +189,7 @@ class BoundEndpoint:
         key = headers.get(b"idempotency-key") if endpoint.keyed else None
         gate = gates.inner if key is None else gates.keyed
         if gate is not None:
-            trusted = principal.role in TRUSTED
+            trusted = principal.role in GATEWAYS
             caller = Caller(address, principal.user, authorization, trusted=trusted)
             await _admit(gate, caller, left)
         ids = scope.get("path_params", {})
@@ -231,7 +236,7 @@ class BoundEndpoint:
         except CredentialsMissing:
             if self._roles is not None:
                 raise
-            return _NOBODY
+            return _GUEST
         if self._roles is not None and principal.role not in self._roles:
             raise Stop(replies.FORBIDDEN)
         return principal

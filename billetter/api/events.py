@@ -5,14 +5,14 @@ from typing import Any
 
 from billetter.api.answers import marked
 from billetter.api.call import Call
-from billetter.api.endpoint import EVERYBODY, HOSTS, ORGANIZERS, get, post
+from billetter.api.endpoint import EVERYBODY, HOSTS, LARGE_BODY, ORGANIZERS, get, post
 from billetter.api.event_schemas import CreateEvent
+from billetter.api.hosts import counting, runs
 from billetter.api.links import by_cursor, by_page
 from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply, time_text
 from billetter.api.schemas import ListEvents, OfEvent
 from billetter.api.ticket_schemas import Available
 from billetter.api.views import ticket_types
-from billetter.domain.account import Role
 from billetter.domain.event import Counts, Details, EventPlan, ListedEvent, Sales, Terms
 from billetter.domain.ids import EventId, account_of
 from billetter.domain.layout import Zone
@@ -20,7 +20,6 @@ from billetter.domain.listing import Listed
 from billetter.domain.money import to_decimal
 from billetter.domain.search import SEARCHED_MAX, Search, Unsearched
 
-LAYOUT_BODY_MAX = 1_048_576
 NOT_SEARCHED = {
     Unsearched.BUSY: error(
         503, "unavailable", "Others are searching just now; try again.", (b"retry-after", b"1")
@@ -35,7 +34,7 @@ NOT_SEARCHED = {
 }
 
 
-@post("/api/events", body=CreateEvent, body_max=LAYOUT_BODY_MAX, roles=ORGANIZERS)
+@post("/api/events", body=CreateEvent, body_max=LARGE_BODY, roles=ORGANIZERS)
 async def create_event(call: Call, body: CreateEvent) -> Reply:
     created = await call.engine.events.create(_plan(call, body), call.user, call.idempotency)
     location = (b"location", f"/api/events/{created.id}".encode())
@@ -77,8 +76,7 @@ async def read_analytics(call: Call, query: OfEvent) -> Reply:
     sales = await call.engine.events.sales(EventId(query.id))
     if sales is None:
         return NO_EVENT
-    hosts = call.services.guests or call.principal.role in (Role.SERVICE, Role.ADMIN)
-    if not hosts and sales.event.organizer != call.user:
+    if not runs(counting(call), sales.event.organizer):
         return NOT_YOUR_EVENT
     body = {
         "event_id": sales.event.id,

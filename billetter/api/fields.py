@@ -39,11 +39,15 @@ def digits(text: Any) -> int:
     return int(text)
 
 
-def _in_path(text: Any) -> int:
+def id_of(digits: str) -> int:
     """An id as it stands in a path; more digits than one can have mean 0, which is nobody's."""
+    return int(digits) if len(digits) <= ID_DIGITS_MAX else 0
+
+
+def _in_path(text: Any) -> int:
     if not isinstance(text, str) or not re.fullmatch("[0-9]+", text):
         raise ValueError("must be plain decimal digits")
-    return int(text) if len(text) <= ID_DIGITS_MAX else 0
+    return id_of(text)
 
 
 def _day(text: Any) -> int:

@@ -110,7 +110,7 @@ def _by_key(policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
     return tuple(policy for policy in policies if policy.by is By.KEY)
 
 
-def told(allowance: Allowance) -> list[tuple[bytes, bytes]]:
+def rate_limit_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
     """The headers that say what is left."""
     return [
         (b"ratelimit-limit", b"%d" % allowance.limit),
@@ -121,4 +121,5 @@ def told(allowance: Allowance) -> list[tuple[bytes, bytes]]:
 
 def limited(allowance: Allowance, plain: Reply = RATE_LIMITED) -> Reply:
     """429; plain: the reply of a route that words it otherwise."""
-    return plain.plus((b"retry-after", b"%d" % (allowance.retry_after_s or 0)), *told(allowance))
+    retry_after = (b"retry-after", b"%d" % (allowance.retry_after_s or 0))
+    return plain.plus(retry_after, *rate_limit_headers(allowance))

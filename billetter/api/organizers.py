@@ -2,17 +2,16 @@
 
 from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
-from billetter.api.endpoint import ORGANIZERS, Rules, delete, get, put
+from billetter.api.endpoint import LARGE_BODY, ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
-from billetter.api.events import LAYOUT_BODY_MAX
+from billetter.api.hosts import managing, runs
 from billetter.api.inputs import Stop, wrong
 from billetter.api.links import link, with_links
 from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply
 from billetter.api.schemas import BookingsBefore, Removal
 from billetter.api.views import described_to_organizer
-from billetter.domain.account import Role
 from billetter.domain.booking import Booking
-from billetter.domain.ids import BookingNumber, EventId, UserId, split_booking_id
+from billetter.domain.ids import BookingNumber, EventId, split_booking_id
 from billetter.domain.outcome import Answer, Outcome
 
 NOT_YOURS = {Outcome.NOT_YOURS: NOT_YOUR_EVENT}
@@ -31,10 +30,10 @@ CHANGES = OF_ORGANIZERS | Rules(strict=True)
 """A misspelled change would be no change at all, and answered as one."""
 
 
-@put("/api/events/{id:id}", body=AmendEvent, body_max=LAYOUT_BODY_MAX, **CHANGES)
+@put("/api/events/{id:id}", body=AmendEvent, body_max=LARGE_BODY, **CHANGES)
 async def amend_event(call: Call, body: AmendEvent) -> Reply:
     event = EventId(call.ids["id"])
-    amended = await call.engine.organizers.amend(event, acting(call), body.change, call.once)
+    amended = await call.engine.organizers.amend(event, managing(call), body.change, call.once)
     if amended.outcome is Outcome.BAD_WINDOW:
         raise Stop(marked(wrong("sale_starts_at", amended.fields[0]), amended))
     if unless_bad("zones", amended).outcome is not Outcome.AMENDED:
@@ -46,7 +45,7 @@ async def amend_event(call: Call, body: AmendEvent) -> Reply:
 async def delete_event(call: Call, query: Removal) -> Reply:
     event, organizers = EventId(call.ids["id"]), call.engine.organizers
     act = organizers.cancel if query.cancel else organizers.delete
-    return GONE[await act(event, acting(call), call.once)]
+    return GONE[await act(event, managing(call), call.once)]
 
 
 @get("/api/events/{id:id}/bookings", query=BookingsBefore, **OF_ORGANIZERS)
@@ -56,7 +55,7 @@ async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
     event = await call.engine.events.current(event_id)
     if event is None:
         return NO_EVENT
-    if acting(call) not in (None, event.organizer):
+    if not runs(managing(call), event.organizer):
         return NOT_YOUR_EVENT
     found, newer, more = await _part(call, event_id, query)
     listed = reply(200, await described_to_organizer(call.engine, found))
@@ -88,11 +87,6 @@ def unless_bad(field: str, amended: Answer) -> Answer:
     if amended.outcome is Outcome.BAD_LAYOUT:
         raise Stop(marked(wrong(field, amended.fields[0]), amended))
     return amended
-
-
-def acting(call: Call) -> UserId | None:
-    """Who the engine asks whether the event is theirs; None: an administrator."""
-    return None if call.principal.role is Role.ADMIN else call.user
 
 
 ENDPOINTS = [amend_event, delete_event, list_bookings_of_event]

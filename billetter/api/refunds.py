@@ -5,11 +5,12 @@ from typing import Any
 from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS, Rules, get, post
+from billetter.api.hosts import runs, settling
 from billetter.api.payment_schemas import PagedRefunds, SettleRefund
 from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_YOUR_EVENT, Reply, reply, time_text
 from billetter.api.views import Buyers, refund_json
 from billetter.domain.account import Role
-from billetter.domain.ids import BookingId, EventId, UserId
+from billetter.domain.ids import BookingId, EventId
 from billetter.domain.money import to_decimal
 from billetter.domain.outcome import Outcome
 from billetter.domain.payment import Owed, Unmatched
@@ -27,7 +28,7 @@ async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
     event = await call.engine.events.current(event_id)
     if event is None:
         return NO_EVENT
-    if _acting(call) not in (None, event.organizer):
+    if not runs(settling(call), event.organizer):
         return NOT_YOUR_EVENT
     owed, due = await call.engine.payments.owed(event_id, *query.window)
     kept, unmatched = await call.engine.payments.unmatched(event_id, *query.window)
@@ -56,7 +57,7 @@ async def settle_refund(call: Call, body: SettleRefund) -> Reply:
     settled = await call.engine.payments.settle(
         booking,
         body.reference,
-        organizer=_acting(call),
+        organizer=settling(call),
         payment_id=body.payment_id,
         once=call.once,
     )
@@ -65,11 +66,6 @@ async def settle_refund(call: Call, body: SettleRefund) -> Reply:
     amount, refund = settled.fields
     shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund}
     return marked(reply(200, shown), settled)
-
-
-def _acting(call: Call) -> UserId | None:
-    """Who the engine asks whether the event is theirs; None: a service or an administrator."""
-    return None if call.principal.role in (Role.ADMIN, Role.SERVICE) else call.user
 
 
 def _owed(owed: Owed, buyer: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 from billetter.api.answers import marked
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, get, post
-from billetter.api.organizers import CHANGES, NOT_AMENDED, acting, unless_bad
+from billetter.api.hosts import managing
+from billetter.api.organizers import CHANGES, NOT_AMENDED, unless_bad
 from billetter.api.replies import NO_EVENT, Reply, listed, reply
 from billetter.api.ticket_schemas import Addition, AddTicketType
 from billetter.api.views import ticket_type, ticket_types
@@ -26,7 +27,7 @@ async def list_ticket_types(call: Call) -> Reply:
 @post("/api/events/{id:id}/ticket-types", body=AddTicketType, **CHANGES)
 async def add_ticket_type(call: Call, body: AddTicketType) -> Reply:
     event, addition = EventId(call.ids["id"]), Addition(body)
-    amended = await call.engine.organizers.amend(event, acting(call), addition, call.once)
+    amended = await call.engine.organizers.amend(event, managing(call), addition, call.once)
     if unless_bad("quantity", amended).outcome is not Outcome.AMENDED:
         return NOT_AMENDED[amended]
     number = await _number(call, event, amended, addition.number, body.name)

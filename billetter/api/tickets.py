@@ -10,6 +10,7 @@ from billetter.api.answers import REFUSED, Answers, marked, named
 from billetter.api.call import Call
 from billetter.api.endpoint import EVERYBODY, ORGANIZERS, get, post
 from billetter.api.event_schemas import SEATS_OF_BOOKING, STANDARD
+from billetter.api.hosts import giving
 from billetter.api.inputs import Stop
 from billetter.api.replies import NO_BOOKING, NO_EVENT, Reply, error, reply, time_text
 from billetter.api.ticket_schemas import Book, Initialize, OfTickets, OfUser, Reserve
@@ -34,7 +35,7 @@ GIVEN_UP = Answers(
 @post("/api/bookings/reserve", body=Reserve, terse=True)
 async def reserve(call: Call, body: Reserve) -> Reply:
     event, user = EventId(body.event_id), _named(call, body.user_id)
-    reserved = await call.engine.tickets.reserve(event, user, call.once, giver=_giver(call))
+    reserved = await call.engine.tickets.reserve(event, user, call.once, giver=giving(call))
     return _reserved(reserved, body) if isinstance(reserved, Reserved) else REFUSED[reserved]
 
 
@@ -49,7 +50,7 @@ async def initialize(call: Call, body: Initialize) -> Reply:
 @post("/api/book", body=Book)
 async def book(call: Call, body: Book) -> Reply:
     event, user = EventId(body.event), _named(call, body.user)
-    booked = await call.engine.tickets.book(event, user, call.once, giver=_giver(call))
+    booked = await call.engine.tickets.book(event, user, call.once, giver=giving(call))
     if not isinstance(booked, Standing):
         return REFUSED[booked]
     return _standing(booked, body.user, *named(booked))
@@ -102,12 +103,6 @@ def _named(call: Call, name: int | str) -> UserId:
     if str(name) != str(call.principal.account):
         raise Stop(NOT_YOU)
     return call.user
-
-
-def _giver(call: Call) -> UserId | None:
-    """Who may give what costs something in their own events only; None: in all of them."""
-    trusted = call.principal.role in (Role.GUEST, Role.SERVICE, Role.ADMIN)
-    return None if trusted else call.user
 
 
 def _plan(call: Call, body: Initialize) -> EventPlan:

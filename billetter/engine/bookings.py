@@ -193,18 +193,11 @@ class Bookings:
         before: numbers below this one; None: from the newest on. Numbers have gaps, where empty
         bookings were, so a look at WALK_MAX of them may find fewer than `take`.
         """
-        last = await self._store.command("HGET", keys.of_event(event).event, "bookings", reads=True)
-        upper = int(last or 0) if before is None else min(before - 1, int(last or 0))
-        lowest = max(0, upper - WALK_MAX)
-        found: list[Booking] = []
-        while upper > lowest and len(found) < take:
-            lower = max(lowest, upper - max(take - len(found), WALK_MIN))
-            numbers = (BookingNumber(each) for each in range(upper, lower, -1))
-            found += await self._all_of([booking_id(event, each) for each in numbers])
-            upper = lower
-        if len(found) > take:
-            upper = split_booking_id(found[take - 1].id)[1] - 1
-        return found[:take], BookingNumber(upper + 1) if upper else None
+        last = await self._last(event)
+        upper = last if before is None else min(before - 1, last)
+        numbers = range(upper, max(0, upper - WALK_MAX), -1)
+        found, end = await self._walk(event, numbers, take)
+        return found, end if end and end > 1 else None
 
     async def after(
         self, event: EventId, after: BookingNumber, take: int
@@ -213,20 +206,30 @@ class Bookings:
 
         None: no more are drawn yet. A look at WALK_MAX numbers may find fewer than `take`.
         """
-        last = int(
-            await self._store.command("HGET", keys.of_event(event).event, "bookings", reads=True)
-            or 0
-        )
-        lower, highest = int(after), min(last, after + WALK_MAX)
+        last = await self._last(event)
+        numbers = range(after + 1, min(last, after + WALK_MAX) + 1)
+        found, end = await self._walk(event, numbers, take)
+        end = end or after
+        return found[::-1], end if end < last else None
+
+    async def _last(self, event: EventId) -> int:
+        """The last number that was drawn for a booking of the event."""
+        own = keys.of_event(event)
+        return int(await self._store.command("HGET", own.event, "bookings", reads=True) or 0)
+
+    async def _walk(
+        self, event: EventId, numbers: range, take: int
+    ) -> tuple[list[Booking], BookingNumber | None]:
+        """The first `take` bookings that have one of the numbers, and the last one looked at."""
         found: list[Booking] = []
-        while lower < highest and len(found) < take:
-            upper = min(highest, lower + max(take - len(found), WALK_MIN))
-            numbers = (BookingNumber(each) for each in range(lower + 1, upper + 1))
-            found += await self._all_of([booking_id(event, each) for each in numbers])
-            lower = upper
+        looked = 0
+        while looked < len(numbers) and len(found) < take:
+            step = numbers[looked : looked + max(take - len(found), WALK_MIN)]
+            found += await self._all_of([booking_id(event, BookingNumber(each)) for each in step])
+            looked += len(step)
         if len(found) > take:
-            lower = split_booking_id(found[take - 1].id)[1]
-        return found[:take][::-1], BookingNumber(lower) if lower < last else None
+            return found[:take], split_booking_id(found[take - 1].id)[1]
+        return found, BookingNumber(numbers[looked - 1]) if looked else None
 
     async def expire(self, event: EventId, number: BookingNumber) -> Answer:
         """End the booking if its hold has lapsed; nothing is left of one that held no seat."""

@@ -151,11 +151,6 @@ class Events:
                 return _sales(event, answer)
             self.forget(event_id)
 
-    async def page(self, skip: int, take: int) -> tuple[list[ListedEvent], int]:
-        """`take` events, newest first, and how many there are."""
-        listed = await self.listed(Window(skip, take))
-        return [*listed.items], listed.total
-
     async def listed(self, window: Window) -> Listed[ListedEvent]:
         """Some of all events."""
         part = await part_of(self._store, keys.EVENTS_INDEX, window)

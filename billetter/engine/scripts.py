@@ -162,8 +162,7 @@ class Store:
 
     async def run_raw(self, name: str, keys: Sequence[str], *args: Argument) -> list[Any]:
         """The same, with the reply as it comes: bytes and integers."""
-        if self.refusal:
-            raise Unavailable(self.refusal)
+        self._check_refusal()
         script = self._scripts[name]
         try:
             reply = await self._wire.call("EVALSHA", script.sha, len(keys), *keys, *args)
@@ -177,12 +176,8 @@ class Store:
 
     async def command(self, *args: Argument, reads: bool = False) -> Any:
         """A plain command on keys that no script guards: indexes, counters, scans."""
-        if self.refusal:
-            raise Unavailable(self.refusal)
-        try:
-            return await self._wire.call(*args)
-        except WireError as error:
-            raise _translated(error, reads) from error
+        self._check_refusal()
+        return await self.direct(*args, reads=reads)
 
     async def direct(self, *args: Argument, reads: bool = False) -> Any:
         """The same, for what finds out whether anything may be run at all."""
@@ -205,8 +200,7 @@ class Store:
 
         Raises Unavailable at once; what goes wrong later is for `ensure` to see.
         """
-        if self.refusal:
-            raise Unavailable(self.refusal)
+        self._check_refusal()
         try:
             return self._wire.call(*args)
         except WireError as error:
@@ -242,6 +236,10 @@ class Store:
             yield batch
             if cursor == b"0":
                 return
+
+    def _check_refusal(self) -> None:
+        if self.refusal:
+            raise Unavailable(self.refusal)
 
     async def _bring(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
         """Run a script that the server did not know; it did not run."""

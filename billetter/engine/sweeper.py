@@ -98,7 +98,7 @@ class Sweeper:
 
     async def _drain(self, index: Callable[[str], str], handle: Handler) -> int:
         now = await self._now_ms()
-        indexes = [index(partition_keys.partition_tag(each)) for each in range(keys.PARTITIONS)]
+        indexes = [index(tag) for tag in partition_keys.TAGS]
         due = await asyncio.gather(*(self._due(each, now) for each in indexes))
         waiting = [each for each, members in zip(indexes, due, strict=True) if members]
         return sum([await self._empty(each, now, handle) for each in waiting])

@@ -15,8 +15,6 @@ from typing import Final
 
 from billetter.wire.files import EmbeddedError, snapshot_header
 
-__all__ = ["Binary", "EmbeddedError", "find_server", "programs"]
-
 VERSION_MIN: Final = (6, 2)
 MULTIPART_SINCE: Final = (7, 0)
 """The first version that keeps its log in `appendonlydir`, where older ones do not look."""

@@ -7,14 +7,12 @@ writes here any more, and who cannot, adopts the server that outlived its owner.
 """
 
 import asyncio
-import fcntl
 import itertools
 import logging
 import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -22,13 +20,12 @@ from typing import Final
 from urllib.parse import quote
 
 from billetter.wire import files
-from billetter.wire.binaries import Binary, EmbeddedError
+from billetter.wire.binaries import Binary
+from billetter.wire.files import EmbeddedError
+from billetter.wire.presence import SERVER_LOCK, answering, lock, socket_path
 
 LOG: Final = "redis.log"
-SOCKET_BYTES_MAX: Final = 100
-"""A unix socket's path ends at 104 bytes (BSD, macOS) or 108 (Linux)."""
 POLL_S: Final = 0.005
-ANSWER_S_MAX: Final = 1.0
 ADOPT_S_MAX: Final = 30.0
 """Seconds a server that was found running may take to load its data and answer."""
 REPORT_S: Final = 5
@@ -79,8 +76,8 @@ class EmbeddedRedis:
         """
         try:
             self._take_directory()
-            alone = _lock(self._redis_lock)
-            self._socket = _socket_path(self.data, fresh=alone)
+            alone = lock(self._redis_lock)
+            self._socket = socket_path(self.data, fresh=alone)
         except OSError as error:
             reason = f"the data directory {self.data} cannot be used: {error.strerror}."
             raise EmbeddedError(reason) from None
@@ -98,7 +95,7 @@ class EmbeddedRedis:
             with suppress(TimeoutError, ProcessLookupError):
                 await asyncio.wait_for(self._end(by), STOP_S_MAX)
                 break
-        if self._socket.parent != self.data and _lock(self._redis_lock):
+        if self._socket.parent != self.data and lock(self._redis_lock):
             shutil.rmtree(self._socket.parent, ignore_errors=True)
         while self._open:
             os.close(self._open.pop())
@@ -108,17 +105,17 @@ class EmbeddedRedis:
             if self._process.returncode is None:
                 self._process.send_signal(by)
             await self._process.wait()
-        elif self.adopted and not _lock(self._redis_lock):
+        elif self.adopted and not lock(self._redis_lock):
             os.kill(self.adopted, by)
             await self._ended()
 
     def _take_directory(self) -> None:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("billetter.lock", "redis.lock", LOG):
+        for name in ("billetter.lock", SERVER_LOCK, LOG):
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
             self._open.append(os.open(self.data / name, flags, 0o600))
         owner_lock, self._redis_lock, self._log = self._open
-        if not _lock(owner_lock):
+        if not lock(owner_lock):
             pid = os.pread(owner_lock, 20, 0).decode()
             raise EmbeddedError(f"the data directory {self.data} is already in use by pid {pid}.")
         os.truncate(owner_lock, 0)
@@ -143,7 +140,7 @@ class EmbeddedRedis:
             raise EmbeddedError(reason) from None
         async with self._reported():
             while process.returncode is None:
-                if await _answering(self._socket):
+                if await answering(self._socket):
                     return
                 await asyncio.sleep(POLL_S)
         raise EmbeddedError(f"{self.binary.path} did not start: {self._reason()}")
@@ -183,10 +180,10 @@ class EmbeddedRedis:
         give_up = loop.time() + ADOPT_S_MAX
         async with self._reported():
             while loop.time() < give_up:
-                self.adopted = await _answering(self._socket)
+                self.adopted = await answering(self._socket)
                 if self.adopted:
                     return
-                if _lock(self._redis_lock):
+                if lock(self._redis_lock):
                     break
                 await asyncio.sleep(POLL_S)
         if loop.time() < give_up:
@@ -215,30 +212,13 @@ class EmbeddedRedis:
         if self._process:
             await self._process.wait()
             return
-        while not _lock(self._redis_lock):
+        while not lock(self._redis_lock):
             with suppress(OSError):
                 # An open connection says at once when the server ends; asking would be late.
                 reader, writer = await asyncio.open_unix_connection(self._socket)
                 with closing(writer):
                     await reader.read()
             await asyncio.sleep(POLL_S)
-
-
-async def _answering(path: Path) -> int | None:
-    """Process id of the Redis that answers on the socket with its data loaded, if one does.
-
-    By hand, as this must end at once when it is cancelled, which redis-py does not promise.
-    """
-    with suppress(OSError, EOFError, ValueError):
-        async with asyncio.timeout(ANSWER_S_MAX):
-            reader, writer = await asyncio.open_unix_connection(path)
-            with closing(writer):
-                writer.write(b"INFO\r\n")
-                length = int((await reader.readline()).removeprefix(b"$"))
-                told = (await reader.readexactly(length)).decode(errors="replace")
-        info = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
-        return None if info["loading"] != "0" else int(info["process_id"])
-    return None
 
 
 def _last_words(log_file: Path) -> str:
@@ -258,37 +238,3 @@ def _full(data: Path) -> str:
     """What to say where there is no room left on the disk; else nothing."""
     free = shutil.disk_usage(data).free
     return "" if free > ROOM_BYTES_MIN else f"the disk of {data} is full, {free} bytes are free."
-
-
-def socket_of(data: Path) -> Path:
-    """Where the server of `data` listens if one runs. OSError: that is not on record."""
-    return _socket_path(data.absolute(), fresh=False)
-
-
-def _socket_path(data: Path, *, fresh: bool) -> Path:
-    """Where the socket of `data` is: in it or, if that is too long a path, in a temporary place.
-
-    fresh: no server runs yet, so there is a new place to be made; else the one on record.
-    """
-    near = data / "redis.sock"
-    if len(os.fsencode(near)) <= SOCKET_BYTES_MAX:
-        return near
-    record = data / "redis.sock.directory"
-    if fresh:
-        temporary = tempfile.gettempdir()
-        brief = len(os.fsencode(temporary)) <= SOCKET_BYTES_MAX // 2
-        made = tempfile.mkdtemp(prefix="billetter-", dir=temporary if brief else "/tmp")
-        record.write_bytes(os.fsencode(f"{made}\n{data}"))
-    place, _, of = os.fsdecode(record.read_bytes()).partition("\n")
-    if of not in ("", str(data)):
-        raise FileNotFoundError(f"{record} is a copy")  # It names the socket of the original.
-    return Path(place) / near.name
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the lock, unless another process has it. It lasts as long as any copy is open."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

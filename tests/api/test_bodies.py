@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from billetter.api.endpoint import LARGE_BODY, post
 from tests.api.client import SELECTED, Api, granted, refused, seat_of
 
 BODY_MAX = 16_384
-LAYOUT_MAX = 1_048_576
+LAYOUT_MAX = LARGE_BODY
 CHANGES = [
     ("POST", "/api/events"),
     ("POST", "/api/bookings"),
@@ -247,3 +248,9 @@ async def raw(api: Api, *pieces: bytes) -> bytes:
     writer.close()
     await writer.wait_closed()
     return answer
+
+
+def test_no_endpoint_takes_more_than_a_connection_lets_through() -> None:
+    post("/larger", body_max=LARGE_BODY)(None)
+    with pytest.raises(ValueError, match=r"^/larger takes more"):
+        post("/larger", body_max=LARGE_BODY + 1)(None)

@@ -6,7 +6,7 @@ from random import randrange
 import orjson
 import pytest
 
-from billetter.api.limits import RATE_LIMITED, Caller, Gate, Gates, limited, told
+from billetter.api.limits import RATE_LIMITED, Caller, Gate, Gates, limited, rate_limit_headers
 from billetter.api.replies import reply
 from billetter.domain.ids import UserId
 from billetter.domain.policy import OPEN_LIMITS, Allowance, By, Group, parse_policies
@@ -129,7 +129,7 @@ async def test_a_group_without_limits_of_its_own_shares_the_default(
 
 
 def test_what_is_left_is_told() -> None:
-    assert told(Allowance(100, 99, 9)) == [
+    assert rate_limit_headers(Allowance(100, 99, 9)) == [
         (b"ratelimit-limit", b"100"),
         (b"ratelimit-remaining", b"99"),
         (b"ratelimit-reset", b"9"),

@@ -77,7 +77,7 @@ async def _journal(engine: Engine, bed: Bed) -> list[Entry]:
     """Of the event, and of what bob has made besides."""
     found: list[Entry] = []
     for partition in bed.partitions:
-        key = partition_keys.journal(partition_keys.partition_tag(partition))
+        key = partition_keys.journal(partition_keys.TAGS[partition])
         for _, flat in await engine.store.command("XRANGE", key, "-", "+", reads=True):
             entry = dict(zip(flat[::2], flat[1::2], strict=True))
             what, user = entry[b"what"].decode(), UserId(entry[b"user"].decode())
