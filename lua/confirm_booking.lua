@@ -23,7 +23,7 @@
         NO_EVENT · NO_BOOKING
         CONFIRMED · REFUND_DUE · CANCELLED
                                    this payment was known before
-        NOT_INITIATED              no payment ever began: it is kept, and may settle it later
+        NOT_INITIATED              no payment ever began, as of a place: it is kept, may settle it later
         UNMATCHED reason           amount, currency or too_many: it confirms nothing, and is kept
         REFUND_DUE                 it was paid before: this payment is due back
         CALLED_OFF booking number  the event is cancelled: the booking must be ended first
@@ -71,7 +71,8 @@ return once(KEYS[13], ARGV[1], function()
   end
   local now = now_ms()
   local again = booking.payments ~= ''
-  if not booking.amount or (booking.stored == 'confirmed' and not again) then
+  -- Nobody pays for a place, which was never armed, whatever has become of it.
+  if not booking.amount or not booking.armed then
     keep_unmatched(at, event, number, booking.user, payment, about, 'not_initiated', now)
     return {'NOT_INITIATED'}, true
   end

@@ -538,7 +538,7 @@ class Model:
     def _unmatched(self, show: Show, booking: ModelBooking, notice: Notice) -> Answer | None:
         """Keep a payment that nothing can be sold for."""
         first = not booking.payments
-        if booking.amount is None or (first and booking.status is Status.CONFIRMED):
+        if booking.amount is None or not booking.armed:
             reason, answer = "not_initiated", Answer(Outcome.NOT_INITIATED)
         elif first and notice.amount not in (None, booking.amount):
             reason, answer = "amount", Answer(Outcome.UNMATCHED, ("amount",))

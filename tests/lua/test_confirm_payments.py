@@ -176,6 +176,24 @@ async def test_nobody_pays_for_a_place_that_was_given(stage: Stage) -> None:
     assert await lists(stage) == (None, None, None)
 
 
+@pytest.mark.parametrize("how", ["given up", "event cancelled", "event gone from sale"])
+async def test_nobody_pays_for_a_place_that_was_taken_back(stage: Stage, how: str) -> None:
+    await stage.book(1)
+    if how == "given up":
+        assert (await stage.give_up(1))[0] == "CANCELLED"
+    else:
+        await stage.cancel_event()
+    if how == "event cancelled":
+        assert await stage.refund(1, user="") == ["CANCELLED"]
+    for payment, amount in (("", ""), ("p", 1_500)):
+        known = how == "event gone from sale" and not payment
+        expected = ["CONFIRMED"] if known else ["NOT_INITIATED"]
+        assert await stage.confirm(1, payment, amount) == expected
+    assert await lists(stage) == (None, None, None)
+    assert await stage.owed() == {}
+    assert "1:p" in await stage.unmatched()
+
+
 async def test_a_booking_of_an_older_version_that_is_paid_again(stage: Stage) -> None:
     await stage.confirmed(1, 5)
     await stage.command("HDEL", stage.booking_key(1), "payments")
