@@ -23,8 +23,9 @@
         NO_EVENT · NO_BOOKING
         CONFIRMED · REFUND_DUE · CANCELLED
                                    this payment was known before
-        NOT_INITIATED              no payment ever began, as of a place: it is kept, may settle it later
-        UNMATCHED reason           amount, currency or too_many: it confirms nothing, and is kept
+        NOT_INITIATED dropped      no payment ever began, as of a place: it is kept, and may
+                                   settle it later; dropped: see lib/unmatched, absent for none
+        UNMATCHED reason dropped   amount, currency or too_many: it confirms nothing, and is kept
         REFUND_DUE                 it was paid before: this payment is due back
         CALLED_OFF booking number  the event is cancelled: the booking must be ended first
         LAPSED holders             its seats are held by bookings that have lapsed themselves
@@ -71,15 +72,14 @@ return once(KEYS[13], ARGV[1], function()
   end
   local now = now_ms()
   local again = booking.payments ~= ''
-  -- Nobody pays for a place, which was never armed, whatever has become of it.
-  if not booking.amount or not booking.armed then
-    keep_unmatched(at, event, number, booking.user, payment, about, 'not_initiated', now)
-    return {'NOT_INITIATED'}, true
+  if not booking.amount or not booking.armed then  -- A place never is, whatever became of it.
+    return {'NOT_INITIATED', keep_unmatched(at, event, number, booking.user, payment, about,
+      'not_initiated', now)}, true
   end
   local reason = misfit(booking, again, amount, ARGV[6])
   if reason then
-    keep_unmatched(at, event, number, booking.user, payment, about, reason, now)
-    return {'UNMATCHED', reason}
+    return {'UNMATCHED', reason,
+      keep_unmatched(at, event, number, booking.user, payment, about, reason, now)}
   end
   local paid = amount ~= '' and amount or booking.amount
   if again then
@@ -120,9 +120,9 @@ return once(KEYS[13], ARGV[1], function()
   if owed and paid == '0' then
     return {'CANCELLED'}
   end
-  record_payment(at, event, number, booking, payment, paid)
+  local id = record_payment(at, event, number, booking, payment, paid)
   if owed then
-    owe(at, event, number, booking, payment, paid, owed, now)
+    owe(at, event, number, booking, id, paid, owed, now)
     return {'REFUND_DUE'}
   end
   redis.call('ZREM', KEYS[7], event .. ':' .. number)

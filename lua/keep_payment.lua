@@ -9,7 +9,8 @@
         4 payment id, percent-encoded, or ''   5 'amount:currency:status', see confirm_booking
         6 why nothing can be sold   7 '1' to keep it
   Outcomes
-        UNMATCHED reason
+        UNMATCHED reason dropped   dropped: the oldest one kept, 'number:payment', where there were
+                                   too many; absent otherwise
   Replay: once (a second run would write down again what is not kept). ]]
 --- @include "lib/journal"
 --- @include "lib/now"
@@ -20,11 +21,11 @@ local at = {event = KEYS[1], unmatched = KEYS[2], journal = KEYS[3]}
 
 return once(KEYS[4], ARGV[1], function()
   if ARGV[7] == '1' then
-    keep_unmatched(at, event, number, '', payment, about, reason, now_ms())
-  else
-    redis.call('HDEL', at.unmatched, '')
-    journal(at.journal, 'payment_unmatched', event, number, '', '',
-      payment .. ' ' .. about .. ' ' .. reason)
+    return {'UNMATCHED', reason,
+      keep_unmatched(at, event, number, '', payment, about, reason, now_ms())}
   end
+  redis.call('HDEL', at.unmatched, '')
+  journal(at.journal, 'payment_unmatched', event, number, '', '',
+    payment .. ' ' .. about .. ' ' .. reason)
   return {'UNMATCHED', reason}
 end)

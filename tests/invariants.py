@@ -65,7 +65,7 @@ class SeatMap:
                 pass
             case "payment_begun" | "payment_note" | "payment_named" | "payment_unmatched":
                 pass
-            case "waiting" | "forgotten":
+            case "waiting" | "forgotten" | "unmatched_settled" | "unmatched_dropped":
                 pass
             case "amended" | "cancelling" | "called_off" | "restored" if not number:
                 pass

@@ -72,6 +72,14 @@ class SettleRefund(BaseModel):
     payment_id: Annotated[str, Field(max_length=255)] | None = None
 
 
+class SettleUnmatched(BaseModel):
+    """As SettleRefund. booking_id: of the booking that the payment named, if it did."""
+
+    payment_id: Annotated[str, Field(max_length=255)]
+    reference: Annotated[Text, Field(min_length=1, max_length=200)]
+    booking_id: Id | None = None
+
+
 class PagedRefunds(BaseModel):
     page: Page = 1
     pageSize: PageSize = PAGE_SIZE_MAX

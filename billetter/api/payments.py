@@ -42,6 +42,7 @@ ON_ITS_WAY = frozenset(
     }
 )
 """Statuses that tell of no money that has come in. Who knows what others mean?"""
+NO_MONEY = FAILED | ON_ITS_WAY | {REFUNDED}
 
 OK = reply(200, "OK")
 HEARD = Answers(
@@ -95,19 +96,19 @@ async def payment_notified(call: Call, body: PaymentNotification) -> Reply:
     if booking is None:
         booking = await call.engine.payments.find(body.payment_id)
     once = notice(booking, body.payment_id, status, *told.terms[:2])
-    if booking is None:
-        return await _keep(call, told, once, money=status not in FAILED | ON_ITS_WAY)
-    if status in SUCCEEDED:
-        return await _succeed(call, booking, told, once)
-    if status in FAILED:
-        return HEARD[await call.engine.bookings.fail(booking, once)]
     if status == REFUNDED:
         settled = await call.engine.payments.settle(
             booking, body.payment_id, payment_id=body.payment_id
         )
         if settled.outcome is Outcome.SETTLED:
             return HEARD[settled]
-    return await _note(call, booking, told, once, known=status == REFUNDED or status in ON_ITS_WAY)
+    if booking is None:
+        return await _keep(call, told, once, money=status not in NO_MONEY)
+    if status in SUCCEEDED:
+        return await _succeed(call, booking, told, once)
+    if status in FAILED:
+        return HEARD[await call.engine.bookings.fail(booking, once)]
+    return await _note(call, booking, told, once, known=status in NO_MONEY)
 
 
 async def _succeed(call: Call, booking: BookingId, told: Notice, once: Once | None) -> Reply:

@@ -5,8 +5,16 @@ from typing import Any
 from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS, Rules, get, post
-from billetter.api.payment_schemas import PagedRefunds, SettleRefund
-from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_YOUR_EVENT, Reply, reply, time_text
+from billetter.api.payment_schemas import PagedRefunds, SettleRefund, SettleUnmatched
+from billetter.api.replies import (
+    NO_BOOKING,
+    NO_EVENT,
+    NOT_YOUR_EVENT,
+    Reply,
+    error,
+    reply,
+    time_text,
+)
 from billetter.api.views import Buyers, refund_json
 from billetter.domain.account import Role
 from billetter.domain.ids import BookingId, EventId, UserId
@@ -17,6 +25,12 @@ from billetter.engine.payments import NO_EVENT as NOWHERE
 
 SETTLERS = frozenset({Role.GUEST, Role.ORGANIZER, Role.SERVICE, Role.ADMIN})
 OF_MONEY = Rules(roles=SETTLERS)
+NOT_KEPT = Answers(
+    dict.fromkeys(
+        (Outcome.NO_EVENT, Outcome.NO_BOOKING, Outcome.NO_REFUND),
+        error(404, "payment_not_found", "There is no such unmatched payment."),
+    )
+)
 NOT_SETTLED = Answers({Outcome.NOT_YOURS: NOT_YOUR_EVENT, Outcome.NO_EVENT: NO_BOOKING})
 
 
@@ -49,6 +63,19 @@ async def list_unmatched(call: Call, query: PagedRefunds) -> Reply:
     return reply(200, body)
 
 
+@post("/api/payments/unmatched/refund", body=SettleUnmatched, roles=GATEWAYS, trusting=True)
+async def settle_unmatched(call: Call, body: SettleUnmatched) -> Reply:
+    """The money of a payment has gone back of which not even the event is known."""
+    booking = None if body.booking_id is None else BookingId(body.booking_id)
+    settled = await call.engine.payments.settle(
+        booking, body.reference, payment_id=body.payment_id, once=call.once
+    )
+    if settled.outcome is not Outcome.SETTLED:
+        return NOT_KEPT[settled]
+    shown = {"payment_id": body.payment_id, "settled": to_decimal(int(settled.fields[0]))}
+    return marked(reply(200, shown), settled)
+
+
 @post("/api/bookings/{booking:id}/refund", body=SettleRefund, **OF_MONEY)
 async def settle_refund(call: Call, body: SettleRefund) -> Reply:
     """The money has gone back."""
@@ -63,7 +90,7 @@ async def settle_refund(call: Call, body: SettleRefund) -> Reply:
     if settled.outcome is not Outcome.SETTLED:
         return NOT_SETTLED[settled]
     amount, refund = settled.fields
-    shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund}
+    shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund or None}
     return marked(reply(200, shown), settled)
 
 
@@ -95,4 +122,4 @@ def _unmatched(kept: Unmatched) -> dict[str, Any]:
     }
 
 
-ENDPOINTS = [list_refunds, list_unmatched, settle_refund]
+ENDPOINTS = [list_refunds, list_unmatched, settle_unmatched, settle_refund]

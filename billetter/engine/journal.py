@@ -156,6 +156,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "paid": Kind(),
     "payment_named": Kind(),
     "payment_unmatched": Kind(),
+    "unmatched_settled": Kind(),
+    "unmatched_dropped": Kind(),
     "refund_due": Kind(_owe, owed=True),
     "refund_settled": Kind(_settle, owed=True),
     "cancelled": Kind(_undo, seats=True),

@@ -179,6 +179,7 @@ class EventKeys:
             self.ended,
             self.refunds,
             self.journal,
+            self.unmatched,
         ]
 
     def to_forget(self, number: BookingNumber) -> list[str]:

@@ -1,6 +1,7 @@
 """What gateways tell of payments: matched to bookings, settled, or kept for the organizer."""
 
 import asyncio
+import logging
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
@@ -27,6 +28,7 @@ NO_EVENT = EventId(0)
 number of a booking in it is its whole id."""
 ALL_DUE = "*"
 
+logger = logging.getLogger("billetter.payments")
 _RECORDED = frozenset({Outcome.CONFIRMED, Outcome.REFUND_DUE})
 
 
@@ -46,7 +48,7 @@ class Payments:
     @one_change
     async def succeed(self, booking: BookingId, notice: Notice, once: Once | None) -> Answer:
         """As Bookings.confirm; of what is no booking the payment is kept, too."""
-        answer = await self._bookings.confirm(booking, once, notice)
+        answer = _noticed(await self._bookings.confirm(booking, once, notice))
         if answer.outcome in _RECORDED and notice.payment_id:
             known = ("SET", _known(notice.payment_id), booking, "NX", "PX", KNOWN_TTL_MS)
             await self._store.command(*known)
@@ -71,7 +73,8 @@ class Payments:
         own = keys.of_event(event)
         declared = [own.event, own.unmatched, own.journal]
         told = (notice.id, ":".join(notice.terms), reason, int(money))
-        return await self._store.change("keep_payment", own, declared, once, event, number, *told)
+        about = (event, number, *told)
+        return _noticed(await self._store.change("keep_payment", own, declared, once, *about))
 
     async def _home(self, booking: BookingId | None) -> tuple[EventId, BookingNumber]:
         """Where a payment is kept: with its event, if there is one."""
@@ -83,24 +86,49 @@ class Payments:
 
     async def settle(
         self,
-        booking: BookingId,
+        booking: BookingId | None,
         reference: str,
         *,
         organizer: UserId | None = None,
         payment_id: str | None = None,
         once: Once | None = None,
     ) -> Answer:
-        """The money has gone back: of one payment, or all that is due.
+        """The money has gone back: of one payment, which may be unmatched, or all that is due.
 
-        organizer: who asks; None: somebody who may. SETTLED (the amount, "0" where it was done
-        before), NO_EVENT, NO_BOOKING, NOT_YOURS or NO_REFUND (nothing was due).
+        booking: None for a payment of no known booking. organizer: who asks; None: somebody who
+        may. SETTLED (the amount, "0" where it was done before), NO_EVENT, NO_BOOKING, NOT_YOURS or
+        NO_REFUND (nothing was due).
         """
-        event, number = split_booking_id(booking)
-        own = keys.of_event(event)
+        homes = [(NO_EVENT, BookingNumber(0))]
+        if booking is not None:
+            homes = [split_booking_id(booking), (NO_EVENT, BookingNumber(booking)), *homes]
         payment = ALL_DUE if payment_id is None else quote(payment_id, safe="")
-        about = (organizer or "", event, number, payment, quote(reference, safe=""))
+        first, *elsewhere = homes
+        answer = await self._settle(first, payment, reference, organizer or "", once)
+        if payment_id is None or organizer is not None:
+            return answer
+        # One that came for what was no booking is kept where no event is known.
+        for home in elsewhere:
+            if answer.outcome is Outcome.SETTLED:
+                break
+            again = once and once.then(f"elsewhere {home[1]}")
+            other = await self._settle(home, payment, reference, "", again)
+            answer = other if other.outcome is Outcome.SETTLED else answer
+        return answer
+
+    async def _settle(
+        self,
+        home: tuple[EventId, BookingNumber],
+        payment: str,
+        reference: str,
+        user: str,
+        once: Once | None,
+    ) -> Answer:
+        event, number = home
+        own = keys.of_event(event)
+        about = (user, event, number, payment, quote(reference, safe=""), self._keep_ms)
         declared = own.to_pay_back(number)
-        return await self._store.change("settle_refund", own, declared, once, *about, self._keep_ms)
+        return await self._store.change("settle_refund", own, declared, once, *about)
 
     async def owed(self, event: EventId, skip: int, take: int) -> tuple[list[Owed], int]:
         """Bookings of an event whose refund is due, the longest first, and how many there are."""
@@ -127,6 +155,15 @@ class Payments:
         found = [_unmatched(event, field.decode(), value.decode()) for field, value in pairs]
         found.sort(key=lambda each: each.received_ms, reverse=True)
         return found[skip : skip + take], len(found)
+
+
+def _noticed(answer: Answer) -> Answer:
+    """The same; what had to go for what is kept is money that nobody sees any more."""
+    kept = {Outcome.UNMATCHED: 1, Outcome.NOT_INITIATED: 0}.get(answer.outcome)
+    if kept is not None and not answer.replayed:
+        for dropped in answer.fields[kept:]:
+            logger.error("too many unmatched payments: %s is not kept any more", dropped)
+    return answer
 
 
 def _known(payment_id: str) -> str:

@@ -161,6 +161,91 @@ async def test_once_named_an_early_one_is_not_unmatched(stage: Stage) -> None:
     assert await stage.unmatched() == {}
 
 
+async def test_one_without_an_id_is_the_one_that_came_early(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.open(11, 6)
+    for number, payment, amount in (
+        (11, "a", PRICE),
+        (1, "b", 7),
+        (1, "p%25", PRICE),
+        (1, "q", ""),
+    ):
+        assert (await stage.confirm(number, payment, amount))[0] == "NOT_INITIATED"
+    await stage.begin_payment(1)
+    assert await stage.confirm(1) == ["CONFIRMED"]
+    assert await lists(stage) == ("p%25:1500", None, None)
+    assert set(await stage.unmatched()) == {"11:a", "1:b", "1:q"}
+    told = [each["note"] for each in await stage.journal() if each["what"] == "paid"]
+    assert told == ["1500 p%25"]
+    assert await stage.unchanged(stage.confirm(1, "p%25", PRICE)) == ["CONFIRMED"]
+
+
+async def test_an_early_one_that_does_not_say_how_much_may_be_it(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.confirm(1, "p")
+    await stage.begin_payment(1)
+    await stage.confirm(1)
+    assert await lists(stage) == ("p:1500", None, None)
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(7, ""), (PRICE, "USD")])
+async def test_one_that_was_unfit_is_not_it(stage: Stage, amount: int, currency: str) -> None:
+    await stage.paying(1, 5)
+    await stage.confirm(1, "p", amount, currency)
+    await stage.keep("r", "1500::CONFIRMED", "status", 1)
+    await stage.confirm(1)
+    assert await lists(stage) == (":1500", None, None)
+    assert set(await stage.unmatched()) == {"1:p", "1:r"}
+
+
+async def test_an_early_one_in_another_currency_is_not_it(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.confirm(1, "p", PRICE, "USD")
+    await stage.begin_payment(1)
+    await stage.confirm(1)
+    assert await lists(stage) == (":1500", None, None)
+
+
+async def test_what_is_owed_is_owed_for_the_early_one(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.confirm(1, "p", PRICE)
+    await stage.begin_payment(1)
+    await stage.fail(1)
+    assert await stage.confirm(1) == ["REFUND_DUE"]
+    assert await lists(stage) == ("p:1500", "p:1500:cancelled:due:", "due")
+    assert (await stage.last())["note"] == "1500 cancelled p"
+
+
+async def test_an_early_one_without_an_id_is_matched_by_any(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.confirm(1)
+    await stage.begin_payment(1)
+    assert await stage.confirm(1, "p", PRICE) == ["CONFIRMED"]
+    assert await stage.unmatched() == {}
+    assert await lists(stage) == ("p:1500", None, None)
+
+
+async def test_with_its_name_the_early_one_without_goes(stage: Stage) -> None:
+    await stage.confirmed(1, 5)
+    await stage.keep("", "::", "not_initiated", 1)
+    await stage.confirm(1, "p")
+    assert await stage.unmatched() == {}
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_what_had_to_go_for_a_new_one_is_told(stage: Stage, early: bool) -> None:
+    many = (each for number in range(1_000) for each in (f"9:{number}", "::x:status:5"))
+    await stage.command(
+        "HSET", stage.own.unmatched, *many, "9:old", "::x:status:1", "9:7", "::x:status:2"
+    )
+    await stage.command("HDEL", stage.own.unmatched, "9:8")
+    await (stage.open(1, 5) if early else stage.paying(1, 5))
+    answer = ["NOT_INITIATED"] if early else ["UNMATCHED", "amount"]
+    assert await stage.confirm(1, "p", 7) == [*answer, "9:old"]
+    assert await stage.unchanged(stage.confirm(1, "p", 7)) == answer
+    assert "1:p" in await stage.unmatched()
+
+
 async def test_where_money_came_in_the_event_cannot_be_deleted(stage: Stage) -> None:
     await stage.open(1)
     await stage.confirm(1, "p")

@@ -1,0 +1,115 @@
+"""Payments that nothing could be sold for: what becomes of them once somebody knows."""
+
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from billetter.domain.account import Role
+from billetter.domain.ids import EventId
+from billetter.engine import keys
+from tests.api.client import Api, granted, outcome, refused, seat_of
+from tests.api.people import Operator, bearer
+from tests.api.test_money import paying, refunds, told
+
+UNMATCHED = "/api/payments/unmatched"
+
+
+async def strays(api: Api) -> dict[str, dict[str, Any]]:
+    """Those of no known event, by the payment's id."""
+    kept = granted(await api.get(UNMATCHED))["unmatched"]
+    return {each["payment_id"]: each for each in kept}
+
+
+async def back(api: Api, payment: str, **said: object) -> httpx.Response:
+    """The money of a payment that nobody knows has gone back."""
+    return await api.post(f"{UNMATCHED}/refund", {"payment_id": payment, "reference": "x"} | said)
+
+
+@pytest.mark.parametrize("way", ["by hand", "by the gateway"])
+async def test_one_of_another_sum_has_gone_back(any_api: Api, way: str) -> None:
+    event, booking = await paying(any_api)
+    await told(any_api, "w:1", orderId=booking, amount=100)
+    if way == "by hand":
+        body = {"reference": "wire 7", "payment_id": "w:1"}
+        answer = await any_api.post(f"/api/bookings/{booking}/refund", body)
+        shown = {"booking_id": booking, "settled": "1.00", "refund": None}
+        assert granted(answer) == shown
+    else:
+        answer = await told(any_api, "w:1", "REFUNDED", orderId=booking)
+    assert outcome(answer) == "SETTLED"
+    assert (await refunds(any_api, event))["unmatched"] == []
+    (entry,) = await any_api.journal(event, "unmatched_settled")
+    assert entry["note"].startswith("100 w%3A1 ")
+    await told(any_api, "w:1", "REFUNDED", orderId=booking)
+    assert len(await any_api.journal(event, "unmatched_settled")) == 1
+    assert await any_api.broken_rules(event) == []
+
+
+async def test_one_of_no_order_has_gone_back(any_api: Api) -> None:
+    _, booking = await paying(any_api)
+    for number in range(3):
+        await told(any_api, f"n{number}-{booking}", amount="2.50")
+    answer = await back(any_api, f"n0-{booking}")
+    assert outcome(answer) == "SETTLED"
+    assert granted(answer) == {"payment_id": f"n0-{booking}", "settled": "2.50"}
+    assert outcome(await told(any_api, f"n1-{booking}", "refunded")) == "SETTLED"
+    assert outcome(await told(any_api, f"n2-{booking}", "refunded", orderId=booking)) == "SETTLED"
+    assert not [name for name in await strays(any_api) if name.endswith(f"-{booking}")]
+    refused(await back(any_api, f"n0-{booking}"), 404, "payment_not_found")
+
+
+async def test_one_of_an_event_that_is_none_has_gone_back(any_api: Api) -> None:
+    booking = 79_999_999 * 100_000_000 + 5
+    for payment in ("e", "f"):
+        refused(await told(any_api, payment, orderId=booking), 404, "booking_not_found")
+        assert (await strays(any_api))[payment]["booking_id"] == booking
+    refused(await back(any_api, "e"), 404, "payment_not_found")
+    assert outcome(await back(any_api, "e", booking_id=booking)) == "SETTLED"
+    assert outcome(await told(any_api, "f", "REFUNDED", orderId=booking)) == "SETTLED"
+    missing = await any_api.post(f"/api/bookings/{booking}/refund", {"reference": "x"})
+    refused(missing, 404, "booking_not_found")
+    assert not {"e", "f"} & set(await strays(any_api))
+
+
+async def test_an_early_one_settles_with_the_redirect(any_api: Api) -> None:
+    event = await any_api.make_event(rows=1, seats_per_row=2, price="45.00")
+    booking = await any_api.book(event, seat_of(event, 0))
+    await told(any_api, "p", orderId=booking, amount="45.00")
+    await any_api.pay(booking)
+    assert outcome(await any_api.succeed(booking)) == "CONFIRMED"
+    assert (await refunds(any_api, event))["unmatched"] == []
+    assert [each["payment_id"] for each in (await any_api.shown(booking))["payments"]] == ["p"]
+
+
+async def test_new_money_is_always_shown(any_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    event, booking = await paying(any_api)
+    many = {f"9:{number}": "::x:status:1" for number in range(1_000)}
+    own = keys.of_event(EventId(event))
+    await any_api.redis("HSET", own.unmatched, *(x for each in many.items() for x in each))
+    for _ in range(2):
+        assert outcome(await told(any_api, "new", orderId=booking, amount=1)) == "UNMATCHED"
+    listed = await refunds(any_api, event)
+    assert listed["unmatched"][0]["payment_id"] == "new"
+    assert listed["unmatched_total"] == 1_000
+    errors = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert "is not kept any more" in errors[0].getMessage()
+
+
+async def test_who_may_settle_all_settles_what_named_a_booking_that_is_none(
+    strict: Api, operator: Operator
+) -> None:
+    service = strict.as_(bearer(await operator.appoint(Role.SERVICE)))
+    host = strict.as_(bearer(await operator.appoint(Role.ORGANIZER)))
+    booking = 79_999_998 * 100_000_000 + 5
+    await told(service, "s", orderId=booking)
+    body = {"reference": "x", "payment_id": "s"}
+    path = f"/api/bookings/{booking}/refund"
+    refused(await host.post(path, body), 404, "booking_not_found")
+    refused(await host.post(f"{UNMATCHED}/refund", body), 403, "forbidden")
+    for _ in range(2):
+        answer = await service.post(path, body, key="one-key-of-it")
+        assert outcome(answer) == "SETTLED"
+    refused(await service.post(path, body), 404, "booking_not_found")
