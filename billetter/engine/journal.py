@@ -160,6 +160,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unmatched_dropped": Kind(),
     "refund_due": Kind(_owe, owed=True),
     "refund_settled": Kind(_settle, owed=True),
+    "refund_dropped": Kind(_settle, owed=True),
     "cancelled": Kind(_undo, seats=True),
     "expired": Kind(_free, seats=True),
     "forgotten": Kind(),

@@ -20,6 +20,8 @@ USERS_JOURNAL = "{users}:journal"
 EMAILS = "{users}:emails"
 USERNAMES = "{users}:usernames"
 TOKENS = "{users}:tokens"
+BOOKINGS = "{p??}:booking:*"
+"""A pattern for SCAN that the hashes of all bookings match; others may match it too."""
 OURS = "{*"
 """A pattern for SCAN that no key of ours escapes; others may match it too."""
 
@@ -181,6 +183,10 @@ class EventKeys:
             self.journal,
             self.unmatched,
         ]
+
+    def to_upgrade(self, number: BookingNumber) -> list[str]:
+        """What a script needs that sets right what an older version wrote of a refund."""
+        return [self.booking(number), self.ended, self.refunds, self.journal]
 
     def to_forget(self, number: BookingNumber) -> list[str]:
         """What a script needs that removes an ended booking."""

@@ -136,6 +136,10 @@ class Stage:
         about = (user, self.event, number, payment, reference, KEEP_MS)
         return await self.run("settle_refund", keys, ONCE_MS, *about)
 
+    async def upgrade(self, number: int) -> Reply:
+        keys = self.own.to_upgrade(BookingNumber(number))
+        return await self.run("upgrade_booking", keys, self.event, number, KEEP_MS)
+
     async def keep(
         self,
         payment: str,
