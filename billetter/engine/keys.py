@@ -4,6 +4,7 @@ Events are spread over 64 partitions and the partition is the hash tag, so that 
 change touches lies in one cluster slot.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from billetter.domain.ids import AccountId, BookingNumber, EventId, UserId
@@ -212,8 +213,12 @@ class EventKeys:
         return [*self.to_place(number), self.promote, self.openings]
 
     def to_draw(self) -> list[str]:
-        """What a script needs that draws booking numbers, or takes them back."""
+        """What a script needs that draws booking numbers."""
         return [self.event, self.unused]
+
+    def to_return(self, once: str, numbers: Iterable[BookingNumber]) -> list[str]:
+        """What a script needs that takes these back, once."""
+        return [*self.to_draw(), self.once(once), *map(self.booking, numbers)]
 
     def to_create(self) -> list[str]:
         """What a script needs that makes the event."""

@@ -71,7 +71,9 @@ class Stage:
         return await self.run("draw_numbers", self.own.to_draw(), largest, count)
 
     async def give_back(self, *numbers: int, once: str = "") -> Reply:
-        keys = self._with(once or f"numbers-{next(_event_ids)}", self.own.to_draw())
+        name = self.once_key(once or f"numbers-{next(_event_ids)}")
+        bookings = [self.booking_key(number) for number in numbers]
+        keys = [*self.own.to_draw(), name, *bookings]
         return await self.run("return_numbers", keys, ONCE_MS, *numbers)
 
     async def open(
