@@ -32,7 +32,7 @@
         CANCELLED                  ended, and it cost nothing
         REFUND_DUE                 ended, and it cannot have its seats back
         CONFIRMED
-  Replay: natural (a payment that is known changes nothing). ]]
+  Replay: natural (a payment that is known changes nothing; another sum is noted). ]]
 --- @include "lib/booking"
 --- @include "lib/caps"
 --- @include "lib/digits"
@@ -66,7 +66,7 @@ return once(KEYS[13], ARGV[1], function()
   if not booking then
     return {'NO_BOOKING'}
   end
-  local known = settled(at, event, number, booking, payment, amount)
+  local known = settled(at, event, number, booking, payment, amount, about)
   if known then
     return known
   end

@@ -102,8 +102,11 @@ async def payment_notified(call: Call, body: PaymentNotification) -> Reply:
         )
         if settled.outcome is Outcome.SETTLED:
             return HEARD[settled]
+    money = status not in NO_MONEY
+    if money and (body.odd_terms or (body.odd_order and booking is None)):
+        return await _keep(call, booking, told, "unreadable", once.then("unreadable"))
     if booking is None:
-        return await _keep(call, told, once, money=status not in NO_MONEY)
+        return await _keep(call, None, told, "no_order", once, money=money)
     if status in SUCCEEDED:
         return await _succeed(call, booking, told, once)
     if status in FAILED:
@@ -119,10 +122,19 @@ async def _succeed(call: Call, booking: BookingId, told: Notice, once: Once | No
     return HEARD[answer]
 
 
-async def _keep(call: Call, told: Notice, once: Once, *, money: bool) -> Reply:
-    answer = await call.engine.payments.keep(None, told, "no_order", once, money=money)
+async def _keep(
+    call: Call,
+    booking: BookingId | None,
+    told: Notice,
+    reason: str,
+    once: Once,
+    *,
+    money: bool = True,
+) -> Reply:
+    answer = await call.engine.payments.keep(booking, told, reason, once, money=money)
     if not answer.replayed:
-        logger.warning("payment %s is of no known booking: %s", told.payment_id, told.status)
+        details = (told.payment_id, reason, told.status)
+        logger.warning("payment %s is of no known booking (%s): %s", *details)
     return HEARD[answer]
 
 

@@ -45,8 +45,8 @@ class Unmatched(NamedTuple):
     """A payment for which nothing could be sold.
 
     booking: the one it named; None for none. amount: None where that was not said; currency: ""
-    where it was ours. reason: not_initiated, amount, currency, too_many, no_booking, no_order or
-    status.
+    where it was ours. reason: not_initiated, amount, currency, too_many, no_booking, no_order,
+    unreadable or status.
     """
 
     booking: BookingId | None

@@ -244,6 +244,8 @@ class EventKeys:
             self.patrons,
             self.waiting,
             self.unused,
+            self.refunds,
+            self.unmatched,
             self.promote,
             self.openings,
             self.chores,

@@ -69,20 +69,22 @@ class Payments:
 
         money: whether it may have come in, so that the organizer is to see it.
         """
-        event, number = await self._home(booking)
-        own = keys.of_event(event)
-        declared = [own.event, own.unmatched, own.journal]
         told = (notice.id, ":".join(notice.terms), reason, int(money))
-        about = (event, number, *told)
-        return _noticed(await self._store.change("keep_payment", own, declared, once, *about))
-
-    async def _home(self, booking: BookingId | None) -> tuple[EventId, BookingNumber]:
-        """Where a payment is kept: with its event, if there is one."""
         if booking is None:
-            return NO_EVENT, BookingNumber(0)
+            return await self._keep(NO_EVENT, BookingNumber(0), told, once)
         event, number = split_booking_id(booking)
-        exists = await self._store.command("EXISTS", keys.of_event(event).event, reads=True)
-        return (event, number) if exists else (NO_EVENT, BookingNumber(booking))
+        answer = await self._keep(event, number, told, once)
+        if answer.outcome is Outcome.NO_EVENT:
+            elsewhere = once.then("elsewhere")
+            return await self._keep(NO_EVENT, BookingNumber(booking), told, elsewhere)
+        return answer
+
+    async def _keep(
+        self, event: EventId, number: BookingNumber, told: tuple[str | int, ...], once: Once
+    ) -> Answer:
+        own = keys.of_event(event)
+        declared, about = [own.event, own.unmatched, own.journal], (event, number, *told)
+        return _noticed(await self._store.change("keep_payment", own, declared, once, *about))
 
     async def settle(
         self,

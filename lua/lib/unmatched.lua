@@ -24,8 +24,9 @@ local function keep_unmatched(at, event, number, user, payment, about, reason, n
       dropped .. ' ' .. said)
   end
   redis.call('HSET', at.unmatched, field, kept .. digits(now))
-  -- Where money has come in, the event can be cancelled but not deleted.
-  if redis.call('EXISTS', at.event) == 1 then
+  -- Where money has come in, the event can be cancelled but not deleted. Who names no payment may
+  -- say anything.
+  if payment ~= '' and redis.call('EXISTS', at.event) == 1 then
     redis.call('HSETNX', at.event, 'payments', '1')
   end
   journal(at.journal, 'payment_unmatched', event, number, user, '',

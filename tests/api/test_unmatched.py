@@ -113,3 +113,57 @@ async def test_who_may_settle_all_settles_what_named_a_booking_that_is_none(
         answer = await service.post(path, body, key="one-key-of-it")
         assert outcome(answer) == "SETTLED"
     refused(await service.post(path, body), 404, "booking_not_found")
+
+
+@pytest.mark.parametrize("order", ["order-7", "1" * 20, True, [], {"id": 7}, 7.5, -1, 10**30])
+async def test_an_order_that_cannot_be_read(any_api: Api, order: object) -> None:
+    _, booking = await paying(any_api)
+    for _ in range(2):
+        answer = await told(any_api, f"odd-{booking}", orderId=order, amount="45.00")
+        assert (granted(answer), outcome(answer)) == ("OK", "UNMATCHED")
+    kept = (await strays(any_api))[f"odd-{booking}"]
+    assert (kept["booking_id"], kept["amount"], kept["reason"]) == (None, "45.00", "unreadable")
+    assert outcome(await told(any_api, f"odd2-{booking}", "FAILED", orderId=order)) == "UNMATCHED"
+    assert f"odd2-{booking}" not in await strays(any_api)
+
+
+@pytest.mark.parametrize("data", ["x", [], 7, True])
+async def test_data_that_are_none(any_api: Api, data: object) -> None:
+    _, booking = await paying(any_api)
+    body = {"paymentId": f"odd-{booking}", "status": "completed", "data": data}
+    answer = await any_api.post("/api/payments/notifications", body)
+    assert (granted(answer), outcome(answer)) == ("OK", "UNMATCHED")
+    assert (await strays(any_api))[f"odd-{booking}"]["reason"] == "unreadable"
+    for wrong in ({"paymentId": ""}, {"status": 7}):
+        answer = await any_api.post("/api/payments/notifications", body | wrong)
+        refused(answer, 400, "validation_error")
+
+
+async def test_a_known_payment_with_an_order_that_cannot_be_read(any_api: Api) -> None:
+    _, booking = await paying(any_api)
+    await told(any_api, f"known-{booking}", orderId=booking)
+    again = await told(any_api, f"known-{booking}", orderId="order-7")
+    assert outcome(again) == "CONFIRMED"
+    assert f"known-{booking}" not in await strays(any_api)
+
+
+async def test_a_failure_may_say_what_it_likes_of_the_amount(any_api: Api) -> None:
+    _, booking = await paying(any_api)
+    assert outcome(await told(any_api, "p", "FAILED", orderId=booking, amount="abc")) == "CANCELLED"
+
+
+async def test_what_went_back_unknown_is_no_money_that_came_in(any_api: Api) -> None:
+    _, booking = await paying(any_api)
+    assert outcome(await told(any_api, f"gone-{booking}", "REFUNDED")) == "UNMATCHED"
+    assert f"gone-{booking}" not in await strays(any_api)
+
+
+async def test_a_correction_of_a_known_payment_is_written_down(any_api: Api) -> None:
+    event, booking = await paying(any_api)
+    await told(any_api, "p", orderId=booking, amount="45.00")
+    for _ in range(2):
+        again = await told(any_api, "p", orderId=booking, amount="44.00", currency="USD")
+        assert outcome(again) == "CONFIRMED"
+    (entry,) = await any_api.journal(event, "payment_note")
+    assert entry["note"] == "p 4400:USD:CONFIRMED"
+    assert await any_api.broken_rules(event) == []

@@ -22,9 +22,25 @@ async def test_what_was_paid_is_kept_with_the_booking(stage: Stage) -> None:
 async def test_the_same_payment_again_changes_nothing(stage: Stage) -> None:
     await stage.paying(1, 5)
     await stage.confirm(1, "p")
-    for amount in ("", PRICE, 7):
+    for amount in ("", PRICE):
         assert await stage.unchanged(stage.confirm(1, "p", amount)) == ["CONFIRMED"]
     assert await stage.unchanged(stage.confirm(1)) == ["CONFIRMED"]
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(7, ""), (15, ""), ("", "USD"), (PRICE, "USD")])
+async def test_a_known_payment_of_another_sum_is_noted(
+    stage: Stage, amount: int | str, currency: str
+) -> None:
+    await stage.paying(1, 5)
+    await stage.confirm(1, "p%25", PRICE)
+    await stage.keep("p%25", "7::CONFIRMED", "status", 1)
+    before = await stage.booking(1)
+    for again in ("CONFIRMED", "=CONFIRMED"):
+        assert await stage.confirm(1, "p%25", amount, currency, once="a") == [again]
+    assert await stage.booking(1) == before
+    assert await stage.unmatched() == {}
+    told = [each["note"] for each in await stage.journal() if each["what"] == "payment_note"]
+    assert told == [f"p%25 {amount}:{currency}:CONFIRMED"]
 
 
 async def test_a_payment_without_an_id_is_named_by_the_first_that_has_one(stage: Stage) -> None:
@@ -251,6 +267,15 @@ async def test_where_money_came_in_the_event_cannot_be_deleted(stage: Stage) -> 
     await stage.confirm(1, "p")
     await stage.cancel(1)
     assert await stage.delete() == ["HAS_BOOKINGS"]
+
+
+async def test_who_names_no_payment_keeps_no_event(stage: Stage) -> None:
+    await stage.open(1)
+    assert await stage.confirm(1) == ["NOT_INITIATED"]
+    await stage.cancel(1)
+    assert "1:" in await stage.unmatched()
+    assert await stage.delete() == ["REMOVED"]
+    assert await stage.unmatched() == {}
 
 
 async def test_nobody_pays_for_a_place_that_was_given(stage: Stage) -> None:

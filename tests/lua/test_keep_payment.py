@@ -1,5 +1,6 @@
 """keep_payment: a payment that nobody knows what to do with is kept where people see it."""
 
+from billetter.domain.ids import EventId
 from tests.lua.stage import Stage, entry
 
 
@@ -27,11 +28,18 @@ async def test_the_event_has_seen_money(stage: Stage) -> None:
     assert (await stage.fields())["payments"] == "1"
 
 
-async def test_no_event_is_made(stage: Stage) -> None:
+async def test_no_event(stage: Stage) -> None:
     nowhere = stage.elsewhere()
-    await nowhere.keep("p")
+    for kept in (0, 1):
+        assert await nowhere.unchanged(nowhere.keep("p", kept=kept)) == ["NO_EVENT"]
+
+
+async def test_of_no_known_event(stage: Stage) -> None:
+    nowhere = stage.elsewhere()
+    nowhere.event = EventId(0)
+    assert await nowhere.keep("p", number=9) == ["UNMATCHED", "no_order"]
     assert await nowhere.fields() == {}
-    assert set(await nowhere.unmatched()) == {"0:p"}
+    assert set(await nowhere.unmatched()) == {"9:p"}
 
 
 async def test_what_is_no_money_is_only_written_down(stage: Stage) -> None:

@@ -327,6 +327,7 @@ CASES = [
         "confirm_booking", "named", lambda s: s.confirmed(1, 5), lambda s: s.confirm(1, "p"), True
     ),
     Case("confirm_booking", "twice", paid_by_p, lambda s: s.confirm(1, "q"), True),
+    Case("confirm_booking", "noted", paid_by_p, lambda s: s.confirm(1, "p", 7), True),
     Case("confirm_booking", "odd", lambda s: s.paying(1, 5), lambda s: s.confirm(1, "p", 7), True),
     Case("keep_payment", "noted", nothing, lambda s: s.keep("p", kept=0), True),
     Case("keep_payment", "", nothing, lambda s: s.keep("p"), True),
