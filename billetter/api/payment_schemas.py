@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
 
-from billetter.api.fields import PAGE_SIZE_MAX, Id, Page, PageSize, Text, either
+from billetter.api.fields import Id, Text, either
 from billetter.domain.ids import BookingId
 from billetter.domain.money import to_minor
 from billetter.domain.payment import Notice
@@ -118,13 +118,3 @@ class SettleUnmatched(BaseModel):
     payment_id: Annotated[str, Field(max_length=255)]
     reference: Annotated[Text, Field(min_length=1, max_length=200)]
     booking_id: Id | None = None
-
-
-class PagedRefunds(BaseModel):
-    page: Page = 1
-    pageSize: PageSize = PAGE_SIZE_MAX
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """How many to skip and to take."""
-        return (self.page - 1) * self.pageSize, self.pageSize

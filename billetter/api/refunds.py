@@ -5,7 +5,8 @@ from typing import Any
 from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS, Rules, get, post
-from billetter.api.payment_schemas import PagedRefunds, SettleRefund, SettleUnmatched
+from billetter.api.links import page_links, with_links
+from billetter.api.payment_schemas import SettleRefund, SettleUnmatched
 from billetter.api.replies import (
     NO_BOOKING,
     NO_EVENT,
@@ -15,6 +16,7 @@ from billetter.api.replies import (
     reply,
     time_text,
 )
+from billetter.api.schemas import Paged
 from billetter.api.views import Buyers, refund_json
 from billetter.domain.account import Role
 from billetter.domain.ids import BookingId, EventId, UserId
@@ -34,8 +36,8 @@ NOT_KEPT = Answers(
 NOT_SETTLED = Answers({Outcome.NOT_YOURS: NOT_YOUR_EVENT, Outcome.NO_EVENT: NO_BOOKING})
 
 
-@get("/api/events/{id:id}/refunds", query=PagedRefunds, **OF_MONEY)
-async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
+@get("/api/events/{id:id}/refunds", query=Paged, **OF_MONEY)
+async def list_refunds(call: Call, query: Paged) -> Reply:
     """Bookings whose refund is due, and payments that nothing could be sold for."""
     event_id = EventId(call.ids["id"])
     event = await call.engine.events.current(event_id)
@@ -43,8 +45,8 @@ async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
         return NO_EVENT
     if _acting(call) not in (None, event.organizer):
         return NOT_YOUR_EVENT
-    owed, due = await call.engine.payments.owed(event_id, *query.window)
-    kept, unmatched = await call.engine.payments.unmatched(event_id, *query.window)
+    owed, due = await call.engine.payments.owed(event_id, *query.paged)
+    kept, unmatched = await call.engine.payments.unmatched(event_id, *query.paged)
     buyers = Buyers(call.engine)
     body = {
         "refunds": [_owed(each, await buyers.named(each.user)) for each in owed],
@@ -52,15 +54,17 @@ async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
         "unmatched": [_unmatched(each) for each in kept],
         "unmatched_total": unmatched,
     }
-    return reply(200, body)
+    links = page_links(f"/api/events/{event_id}/refunds", query, max(due, unmatched))
+    return with_links(reply(200, body, _counted(due)), links)
 
 
-@get("/api/payments/unmatched", query=PagedRefunds, roles=GATEWAYS, trusting=True)
-async def list_unmatched(call: Call, query: PagedRefunds) -> Reply:
+@get("/api/payments/unmatched", query=Paged, roles=GATEWAYS, trusting=True)
+async def list_unmatched(call: Call, query: Paged) -> Reply:
     """Payments of which not even the event is known."""
-    kept, total = await call.engine.payments.unmatched(NOWHERE, *query.window)
+    kept, total = await call.engine.payments.unmatched(NOWHERE, *query.paged)
     body = {"unmatched": [_unmatched(each) for each in kept], "unmatched_total": total}
-    return reply(200, body)
+    links = page_links("/api/payments/unmatched", query, total)
+    return with_links(reply(200, body, _counted(total)), links)
 
 
 @post("/api/payments/unmatched/refund", body=SettleUnmatched, roles=GATEWAYS, trusting=True)
@@ -92,6 +96,10 @@ async def settle_refund(call: Call, body: SettleRefund) -> Reply:
     amount, refund = settled.fields
     shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund or None}
     return marked(reply(200, shown), settled)
+
+
+def _counted(total: int) -> tuple[bytes, bytes]:
+    return b"x-total-count", b"%d" % total
 
 
 def _acting(call: Call) -> UserId | None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from hashlib import blake2b
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
+from billetter.domain.booking import Booking
 from billetter.domain.ids import (
     BookingId,
     BookingNumber,
@@ -14,12 +16,13 @@ from billetter.domain.ids import (
     split_booking_id,
 )
 from billetter.domain.outcome import Answer, Outcome
-from billetter.domain.payment import Notice, Owed, Refund, Unmatched
+from billetter.domain.payment import Notice, Owed, Refund, Unmatched, parse_unmatched
 from billetter.engine import keys
 from billetter.engine.bookings import Bookings
 from billetter.engine.once import Once
 from billetter.engine.scripts import Store
 from billetter.engine.unit_of_work import one_change
+from billetter.engine.unreadable import noting
 
 KNOWN_TTL_MS = 34_560_000_000
 """How long a payment is known by its id alone: 400 days."""
@@ -139,9 +142,8 @@ class Payments:
             self._store.command("ZRANGE", index, skip, skip + take - 1, "WITHSCORES", reads=True),
             self._store.command("ZCARD", index, reads=True),
         )
-        ids = [booking_id(event, BookingNumber(int(number))) for number in flat[::2]]
-        since_ms = map(int, flat[1::2])
-        read = await asyncio.gather(*map(self._bookings.get, ids))
+        since_ms = map(int, map(float, flat[1::2]))
+        read = await asyncio.gather(*(self._owing(event, number) for number in flat[::2]))
         found = zip(read, since_ms, strict=True)
         owed = [
             Owed(booking.id, booking.user, booking.total, _due(booking.refunds), since)
@@ -150,11 +152,21 @@ class Payments:
         ]
         return owed, int(total)
 
+    async def _owing(self, event: EventId, number: bytes) -> Booking | None:
+        """A booking that is listed as owed; None where it is gone, or cannot be read."""
+        found = None
+        with noting(lambda why: logger.error("a refund of event %d %s", event, why)):
+            found = await self._bookings.get(booking_id(event, BookingNumber(int(number))))
+        return found
+
     async def unmatched(self, event: EventId, skip: int, take: int) -> tuple[list[Unmatched], int]:
         """Payments of an event for which nothing could be sold, newest first, and how many."""
         kept = await self._store.command("HGETALL", keys.of_event(event).unmatched, reads=True)
         pairs = zip(kept[::2], kept[1::2], strict=True)
-        found = [_unmatched(event, field.decode(), value.decode()) for field, value in pairs]
+        found: list[Unmatched] = []
+        for field, value in pairs:
+            with suppress(ValueError):  # The audit tells of it.
+                found.append(parse_unmatched(event, field.decode(), value.decode()))
         found.sort(key=lambda each: each.received_ms, reverse=True)
         return found[skip : skip + take], len(found)
 
@@ -174,17 +186,3 @@ def _known(payment_id: str) -> str:
 
 def _due(refunds: tuple[Refund, ...]) -> tuple[Refund, ...]:
     return tuple(refund for refund in refunds if refund.state == "due")
-
-
-def _unmatched(event: EventId, field: str, value: str) -> Unmatched:
-    number, _, payment = field.partition(":")
-    amount, currency, status, reason, received_ms = value.split(":")
-    return Unmatched(
-        booking_id(event, BookingNumber(int(number))) if number != "0" else None,
-        unquote(payment),
-        int(amount) if amount else None,
-        unquote(currency),
-        unquote(status),
-        reason,
-        int(received_ms),
-    )

@@ -155,7 +155,8 @@ async def test_notifications_need_their_fields(any_api: Api, field: str) -> None
     path = "/api/payments/notifications"
     refused(await any_api.post(path, NOTIFICATION), 404, "booking_not_found")
 
-    for wrong in (1, True, 1.5, [], "", "x" * 300, None, {}):
+    wrong_values: list[Any] = [1, True, 1.5, [], "", "x" * 300, None, {}]
+    for wrong in wrong_values:
         invalid(await any_api.post(path, {**NOTIFICATION, field: wrong}), field)
     missing = {name: value for name, value in NOTIFICATION.items() if name != field}
     invalid(await any_api.post(path, missing), field)

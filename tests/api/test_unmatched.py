@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from billetter.domain.account import Role
-from billetter.domain.ids import EventId
+from billetter.domain.ids import BookingNumber, EventId
 from billetter.engine import keys
 from tests.api.client import Api, granted, outcome, refused, seat_of
 from tests.api.people import Operator, bearer
@@ -167,3 +167,38 @@ async def test_a_correction_of_a_known_payment_is_written_down(any_api: Api) -> 
     (entry,) = await any_api.journal(event, "payment_note")
     assert entry["note"] == "p 4400:USD:CONFIRMED"
     assert await any_api.broken_rules(event) == []
+
+
+async def test_what_nobody_can_read_is_passed_over(
+    any_api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    event, booking = await paying(any_api)
+    await told(any_api, "p", orderId=booking)
+    await any_api.give_back(booking)
+    own = keys.of_event(EventId(event))
+    await any_api.redis("HSET", own.unmatched, "5:q", "junk", "5:r", "::x:status:1")
+    await any_api.redis("ZADD", own.refunds, 1, "x", 2, 77, 3, 78)
+    await any_api.redis("SET", own.booking(BookingNumber(78)), "junk")
+    listed = await refunds(any_api, event)
+    assert [each["booking_id"] for each in listed["refunds"]] == [booking]
+    assert [each["payment_id"] for each in listed["unmatched"]] == ["r"]
+    assert "cannot be read" in caplog.text
+    await any_api.redis("DEL", own.unmatched, own.booking(BookingNumber(78)))
+    await any_api.redis("ZREM", own.refunds, "x", 77, 78)
+
+
+async def test_lists_lead_on(any_api: Api) -> None:
+    event, booking = await paying(any_api)
+    for number in range(3):
+        await told(any_api, f"m{number}", orderId=booking, amount=number)
+    path = f"/api/events/{event}/refunds"
+    first, second = [await any_api.get(path, page=page, pageSize=2) for page in (1, 2)]
+    assert first.headers["x-total-count"] == "0"
+    assert first.links["next"]["url"] == f"{path}?page=2&pageSize=2"
+    assert second.links["prev"]["url"] == f"{path}?page=1&pageSize=2"
+    assert ("prev" in first.links, "next" in second.links) == (False, False)
+    await told(any_api, f"stray-{booking}")
+    await told(any_api, f"stray2-{booking}")
+    answer = await any_api.get(UNMATCHED, pageSize=1)
+    assert answer.headers["x-total-count"] == str(granted(answer)["unmatched_total"])
+    assert answer.links["next"]["url"] == f"{UNMATCHED}?page=2&pageSize=1"
