@@ -400,6 +400,7 @@ class Model:
         booking = ModelBooking(BookingId(IMPOSSIBLE), user, self._created(), None, Status.WAITING)
         if refusal := self._over_cap(show, user, booking, 1):
             return refusal
+        free = self._may_have(show, unpaid)  # Also what the user's own lapsed bookings had.
         booking.id = self._named(show)
         show.bookings[split_booking_id(booking.id)[1]] = show.patrons[user] = booking
         booking.unpaid = unpaid
@@ -417,7 +418,7 @@ class Model:
             may = ((index, price) for index, price in prices if not unpaid or not price)
             return [index for index, price in may if not show.awaited(price)]
 
-        if not show.line:
+        if not show.line or (not unpaid and all(each.unpaid for each in show.line)):
             self._has_free(show, lambda: bool(mine()))
         return mine()
 
