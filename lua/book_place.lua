@@ -81,7 +81,7 @@ return once(KEYS[11], ARGV[1], function()
   elseif line == 'free' and entitled then
     seat = find_place(at.taken, bits, zones, 'paid')
   end
-  if not seat and not plan[5] then
+  if not seat and (not plan[5] or (line == 'free' and entitled)) then
     local _, refusal, provisional = none_free(KEYS[10], event, now, {'SOLD_OUT'})
     if provisional then
       return refusal, true

@@ -23,15 +23,16 @@
         NO_EVENT · NO_BOOKING
         CONFIRMED · REFUND_DUE · CANCELLED
                                    this payment was known before
-        NOT_INITIATED              no payment ever began: it is kept, and may settle it later
-        UNMATCHED reason           amount, currency or too_many: it confirms nothing, and is kept
+        NOT_INITIATED dropped      no payment ever began, as of a place: it is kept, and may
+                                   settle it later; dropped: see lib/unmatched, absent for none
+        UNMATCHED reason dropped   amount, currency or too_many: it confirms nothing, and is kept
         REFUND_DUE                 it was paid before: this payment is due back
         CALLED_OFF booking number  the event is cancelled: the booking must be ended first
         LAPSED holders             its seats are held by bookings that have lapsed themselves
         CANCELLED                  ended, and it cost nothing
         REFUND_DUE                 ended, and it cannot have its seats back
         CONFIRMED
-  Replay: natural (a payment that is known changes nothing). ]]
+  Replay: natural (a payment that is known changes nothing; another sum is noted). ]]
 --- @include "lib/booking"
 --- @include "lib/caps"
 --- @include "lib/digits"
@@ -65,20 +66,20 @@ return once(KEYS[13], ARGV[1], function()
   if not booking then
     return {'NO_BOOKING'}
   end
-  local known = settled(at, event, number, booking, payment, amount)
+  local known = settled(at, event, number, booking, payment, amount, about)
   if known then
     return known
   end
   local now = now_ms()
   local again = booking.payments ~= ''
-  if not booking.amount or (booking.stored == 'confirmed' and not again) then
-    keep_unmatched(at, event, number, booking.user, payment, about, 'not_initiated', now)
-    return {'NOT_INITIATED'}, true
+  if not booking.amount or not booking.armed then  -- A place never is, whatever became of it.
+    return {'NOT_INITIATED', keep_unmatched(at, event, number, booking.user, payment, about,
+      'not_initiated', now)}, true
   end
   local reason = misfit(booking, again, amount, ARGV[6])
   if reason then
-    keep_unmatched(at, event, number, booking.user, payment, about, reason, now)
-    return {'UNMATCHED', reason}
+    return {'UNMATCHED', reason,
+      keep_unmatched(at, event, number, booking.user, payment, about, reason, now)}
   end
   local paid = amount ~= '' and amount or booking.amount
   if again then
@@ -119,9 +120,9 @@ return once(KEYS[13], ARGV[1], function()
   if owed and paid == '0' then
     return {'CANCELLED'}
   end
-  record_payment(at, event, number, booking, payment, paid)
+  local id = record_payment(at, event, number, booking, payment, paid)
   if owed then
-    owe(at, event, number, booking, payment, paid, owed, now)
+    owe(at, event, number, booking, id, paid, owed, now)
     return {'REFUND_DUE'}
   end
   redis.call('ZREM', KEYS[7], event .. ':' .. number)

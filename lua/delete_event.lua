@@ -8,12 +8,14 @@
         6 {p07}:event:7:patrons    hash   user → their one place
         7 {p07}:event:7:waiting    zset   who waits for a place, in order
         8 {p07}:event:7:unused     zset   booking numbers that were given back, by number
-        9 {p07}:promote            set    events with free seats that somebody waits for
-       10 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
-       11 {p07}:chores             set    events with work left to do
-       12 {p07}:gone               hash   what is kept of events that were taken away (lib/gone)
-       13 {p07}:journal            stream
-       14 {p07}:once:<digest>      string, TTL
+        9 {p07}:event:7:refunds    zset   bookings whose refund is due
+       10 {p07}:event:7:unmatched  hash   payments that nothing could be sold for
+       11 {p07}:promote            set    events with free seats that somebody waits for
+       12 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
+       13 {p07}:chores             set    events with work left to do
+       14 {p07}:gone               hash   what is kept of events that were taken away (lib/gone)
+       15 {p07}:journal            stream
+       16 {p07}:once:<digest>      string, TTL
   ARGV  1 once TTL ms   2 user, or '' for an administrator   3 event id
   Outcomes, first that applies
         NO_EVENT · NOT_YOURS
@@ -27,7 +29,7 @@
 --- @include "lib/once"
 local user, event = ARGV[2], ARGV[3]
 
-return once(KEYS[14], ARGV[1], function()
+return once(KEYS[16], ARGV[1], function()
   local plan = redis.call('HMGET', KEYS[1], 'organizer', 'payments', 'waiting')
   local kept = redis.call('HMGET', KEYS[1], 'bookings', 'version', 'created')
   if not kept[2] then
@@ -41,11 +43,11 @@ return once(KEYS[14], ARGV[1], function()
   end
 
   redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6],
-    KEYS[7], KEYS[8])
-  redis.call('SREM', KEYS[9], event)
-  redis.call('ZREM', KEYS[10], event)
+    KEYS[7], KEYS[8], KEYS[9], KEYS[10])
   redis.call('SREM', KEYS[11], event)
-  keep_gone(KEYS[12], event, kept)
-  journal(KEYS[13], 'removed', event, '', user, '', '')
+  redis.call('ZREM', KEYS[12], event)
+  redis.call('SREM', KEYS[13], event)
+  keep_gone(KEYS[14], event, kept)
+  journal(KEYS[15], 'removed', event, '', user, '', '')
   return {'REMOVED'}
 end)

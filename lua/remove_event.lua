@@ -9,11 +9,13 @@
         6 {p07}:event:7:patrons    hash   user → their one place
         7 {p07}:event:7:waiting    zset   who waits for a place, in order
         8 {p07}:event:7:unused     zset   booking numbers that were given back, by number
-        9 {p07}:promote            set    events with free seats that somebody waits for
-       10 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
-       11 {p07}:chores             set    events with work left to do
-       12 {p07}:gone               hash   what is kept of events that were taken away (lib/gone)
-       13 {p07}:journal            stream
+        9 {p07}:event:7:refunds    zset   bookings whose refund is due
+       10 {p07}:event:7:unmatched  hash   payments that nothing could be sold for
+       11 {p07}:promote            set    events with free seats that somebody waits for
+       12 {p07}:openings           zset   events whose line waits for the sale to open → when, ms
+       13 {p07}:chores             set    events with work left to do
+       14 {p07}:gone               hash   what is kept of events that were taken away (lib/gone)
+       15 {p07}:journal            stream
   ARGV  1 event id   2 user
   Outcomes, first that applies
         NO_EVENT
@@ -24,14 +26,14 @@
 local event, user = ARGV[1], ARGV[2]
 local kept = redis.call('HMGET', KEYS[1], 'bookings', 'version', 'created')
 
-redis.call('SREM', KEYS[9], event)
-redis.call('ZREM', KEYS[10], event)
 redis.call('SREM', KEYS[11], event)
+redis.call('ZREM', KEYS[12], event)
+redis.call('SREM', KEYS[13], event)
 local left = redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
-  KEYS[8])
+  KEYS[8], KEYS[9], KEYS[10])
 if left == 0 then
   return {'NO_EVENT'}
 end
-keep_gone(KEYS[12], event, kept)
-journal(KEYS[13], 'removed', event, '', user, '', '')
+keep_gone(KEYS[14], event, kept)
+journal(KEYS[15], 'removed', event, '', user, '', '')
 return {'REMOVED'}

@@ -61,11 +61,11 @@ class SeatMap:
             case "released" | "cancelled" | "expired" | "discarded":
                 self._expect(entry, indexes, {number})
                 self._free(indexes, of_sold=entry["what"] in ("cancelled", "discarded"))
-            case "paid" | "refund_due" | "refund_settled":
+            case "paid" | "refund_due" | "refund_settled" | "refund_dropped":
                 pass
             case "payment_begun" | "payment_note" | "payment_named" | "payment_unmatched":
                 pass
-            case "waiting" | "forgotten":
+            case "waiting" | "forgotten" | "unmatched_settled" | "unmatched_dropped":
                 pass
             case "amended" | "cancelling" | "called_off" | "restored" if not number:
                 pass
@@ -86,6 +86,8 @@ class SeatMap:
                 self._add(self.paid, number, entry, -1)
                 if self.owed[number] < 0:
                     self.odd.append(f"more has gone back to {number} than was due")
+            case "refund_dropped":
+                self._add(self.owed, number, entry, -1)
             case "forgotten" | "discarded":
                 self.paid.pop(number, None)
                 self.owed.pop(number, None)

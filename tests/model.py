@@ -188,8 +188,8 @@ class Show:
         """The newest booking of one place for each user, whatever became of it."""
         self.state = State.ON_SALE
         self.payments = False
-        self.unmatched: dict[tuple[BookingNumber, str], str] = {}
-        """Payments that nothing could be sold for, and why."""
+        self.unmatched: dict[tuple[BookingNumber, str], tuple[str, int | None]] = {}
+        """Payments that nothing could be sold for, oldest first: why, and how much it was."""
         self.revenue = self.confirmed = 0
         self.zones: dict[int, list[SeatIndex]] = {}
         self.places: dict[SeatIndex, Place] = {}
@@ -199,6 +199,20 @@ class Show:
         for zone in zones:
             self.add_zone(zone)
         self.bits = max(ever, self.bits)
+
+    def match(self, booking: ModelBooking, payment: str) -> None:
+        """A payment of a booking is known: nobody misses it."""
+        number = split_booking_id(booking.id)[1]
+        for name in (payment, ""):
+            self.unmatched.pop((number, name), None)
+
+    def early(self, booking: ModelBooking, paid: int) -> str:
+        """The payment that came before payment began, and that one without an id must be."""
+        number = split_booking_id(booking.id)[1]
+        for (home, payment), (reason, amount) in self.unmatched.items():
+            if home == number and payment and reason == "not_initiated" and amount in (None, paid):
+                return payment
+        return ""
 
     @property
     def shut(self) -> tuple[str, ...]:
@@ -386,6 +400,7 @@ class Model:
         booking = ModelBooking(BookingId(IMPOSSIBLE), user, self._created(), None, Status.WAITING)
         if refusal := self._over_cap(show, user, booking, 1):
             return refusal
+        free = self._may_have(show, unpaid)  # Also what the user's own lapsed bookings had.
         booking.id = self._named(show)
         show.bookings[split_booking_id(booking.id)[1]] = show.patrons[user] = booking
         booking.unpaid = unpaid
@@ -403,7 +418,7 @@ class Model:
             may = ((index, price) for index, price in prices if not unpaid or not price)
             return [index for index, price in may if not show.awaited(price)]
 
-        if not show.line:
+        if not show.line or (not unpaid and all(each.unpaid for each in show.line)):
             self._has_free(show, lambda: bool(mine()))
         return mine()
 
@@ -502,12 +517,11 @@ class Model:
             return self._unknown(id_)
         payment, known = notice.payment_id, booking.known(notice)
         show = self.shows[split_booking_id(id_)[0]]
-        name = (split_booking_id(id_)[1], payment)
         if known is not None:
             if payment and known != payment:
                 booking.name(payment)
                 known = payment
-                show.unmatched.pop(name, None)
+                show.match(booking, payment)
             return Answer(Outcome.REFUND_DUE if known in booking.refunds else booking.settled)
         if booking.status is Status.CONFIRMED and not payment:
             return Answer(Outcome.CONFIRMED)
@@ -521,8 +535,9 @@ class Model:
         assert paid is not None
         if reason and not paid and not booking.payments:
             return Answer(Outcome.CANCELLED)
+        payment = payment or show.early(booking, paid)
         booking.payments[payment] = paid
-        show.unmatched.pop(name, None)
+        show.match(booking, payment)
         if reason and paid:
             booking.owe(payment, reason)
             return Answer(Outcome.REFUND_DUE)
@@ -538,7 +553,7 @@ class Model:
     def _unmatched(self, show: Show, booking: ModelBooking, notice: Notice) -> Answer | None:
         """Keep a payment that nothing can be sold for."""
         first = not booking.payments
-        if booking.amount is None or (first and booking.status is Status.CONFIRMED):
+        if booking.amount is None or not booking.armed:
             reason, answer = "not_initiated", Answer(Outcome.NOT_INITIATED)
         elif first and notice.amount not in (None, booking.amount):
             reason, answer = "amount", Answer(Outcome.UNMATCHED, ("amount",))
@@ -546,7 +561,10 @@ class Model:
             reason, answer = "too_many", Answer(Outcome.UNMATCHED, ("too_many",))
         else:
             return None
-        show.unmatched[split_booking_id(booking.id)[1], notice.payment_id] = reason
+        name = (split_booking_id(booking.id)[1], notice.payment_id)
+        if show.unmatched.get(name) != (reason, notice.amount):
+            show.unmatched.pop(name, None)
+        show.unmatched[name] = (reason, notice.amount)
         show.payments = True
         return answer
 
@@ -561,11 +579,18 @@ class Model:
         return "expired" if self._cannot_return(show, booking) else ""
 
     def settle(self, id_: BookingId, payment: str | None, organizer: UserId | None) -> Answer:
-        booking = self.find(id_)
-        if booking is None:
+        booking, (event, number) = self.find(id_), split_booking_id(id_)
+        unmatched = self.shows[event].unmatched if event in self.shows else {}
+        stray = payment is not None and (number, payment) in unmatched
+        if booking is None and not stray:
             return self._unknown(id_)
         if organizer not in (None, ORGANIZER):
             return Answer(Outcome.NOT_YOURS)
+        if payment is not None and stray:
+            _, kept = unmatched.pop((number, payment))
+            mark = booking.refund if booking else None
+            return Answer(Outcome.SETTLED, (str(kept or 0), mark or ""))
+        assert booking is not None
         wanted = payment if payment in booking.refunds or payment is None else ""
         meant = [each for each in booking.refunds if wanted in (None, each)]
         if not meant:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from billetter.domain.ids import EventId
 from billetter.domain.outcome import Unavailable
 from billetter.engine import Engine, audit, keys, partition_keys
 from billetter.engine.audit_report import Report
@@ -188,6 +189,11 @@ ODD = [
     Odd("place", ask("HSET", "patrons", "x:eve", "what"), "a user's place in it .*'what'"),
     Odd("became", ask("HSET", "patrons", "x:eve", "9:odd"), "a user's place in it .*'9:odd'"),
     Odd("waits", ask("ZADD", "waiting", 1, "x"), "its line has an entry that .*'x'"),
+    Odd("refund_of", ask("ZADD", "refunds", 1, "x"), "an entry of its list of refunds .*'x'"),
+    Odd("unmatched", ask("HSET", "unmatched", "5:p", "junk"), "an unmatched payment .*"),
+    Odd("unmatched_of", ask("HSET", "unmatched", "x:p", "::x:y:1"), "an unmatched payment .*'x'"),
+    Odd("refunds", retyped(own("refunds")), "its list of refunds cannot be read.*"),
+    Odd("all_unmatched", retyped(own("unmatched")), "its list of unmatched payments .*"),
     Odd("share", lambda sale: with_caps(sale, "9+1"), "a user's share of it .*'9\\+1'"),
     Odd("share_of_ann", ask("HSET", "shares", "x:ann", "1"), "a user's share of it .*'1'"),
     Odd(
@@ -305,3 +311,21 @@ def test_every_kind_of_entry_has_a_reader_and_is_in_the_table() -> None:
     table = (ROOT / "lua" / "README.md").read_text().partition("## The journal")[2]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     assert written == KINDS.keys() == {what for row in rows for what in re.findall("`(.*?)`", row)}
+
+
+async def test_a_refund_of_what_is_gone_is_taken_off_its_list(sale: Sale) -> None:
+    await sale.ask("ZADD", sale.own.refunds, 1, 77)
+    told = [r"a refund of booking \d+ is listed, and it is gone"]
+    for mended in (False, True):
+        report = await sale.audit(repair=mended)
+        (fault,) = report.violations
+        assert (re.fullmatch(told[0], fault.what) is not None, fault.mended) == (True, mended)
+    assert (await sale.audit()).clean
+
+
+async def test_an_odd_payment_of_no_known_event_is_named(alone: Wire) -> None:
+    await alone.call("HSET", keys.of_event(EventId(0)).unmatched, "5:p", "junk")
+    report = await Engine(alone).audit.run()
+    (fault,) = report.violations
+    assert fault.event is None
+    assert fault.what.startswith("an unmatched payment cannot be read")

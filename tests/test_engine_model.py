@@ -833,7 +833,8 @@ class EngineMachine(RuleBasedStateMachine):
         assert (total, all(due.values())) == (len(due), True)
         kept, total = await self.engine.payments.unmatched(show.id, 0, 1_000)
         unmatched = {
-            (split_booking_id(it.booking or 0)[1], it.payment_id): it.reason for it in kept
+            (split_booking_id(it.booking or 0)[1], it.payment_id): (it.reason, it.amount)
+            for it in kept
         }
         assert (unmatched, len(kept)) == (show.unmatched, total)
         for user in {*show.patrons, *USERS}:

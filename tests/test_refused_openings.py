@@ -83,6 +83,7 @@ async def test_whatever_refuses_it_the_number_is_drawn_again(
     engine: Engine, wire: Wire, event: EventId, ann: UserId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numbers, "RETURN_S", 0.0)
+    monkeypatch.setattr(numbers, "BOOKINGS_MAX", 2)
     for seats in (
         ids(event, 0),
         [*ids(event, 1), SeatId(10**12 + 1)],
@@ -108,8 +109,9 @@ async def test_whatever_refuses_it_the_number_is_drawn_again(
 
 
 async def test_a_crowd_that_is_refused_uses_no_number_up(
-    engine: Engine, wire: Wire, event: EventId, ann: UserId
+    engine: Engine, wire: Wire, event: EventId, ann: UserId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(numbers, "BOOKINGS_MAX", 120)
     crowd = [UserId(f"x:{event}-{each}") for each in range(50)]
     for _ in range(4):
         calls = (engine.bookings.open(event, user, ids(event, 0)) for user in crowd)
@@ -121,6 +123,20 @@ async def test_a_crowd_that_is_refused_uses_no_number_up(
     lists = [await wire.call("EXISTS", keys.user_bookings(user)) for user in crowd]
     assert lists == [0] * 50
     assert await opened(engine, event, ann, 1) <= 50
+
+
+async def test_while_there_are_enough_who_comes_later_has_a_larger_number(
+    engine: Engine, event: EventId, ann: UserId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbers, "RETURN_S", 0.0)
+    had = [await opened(engine, event, ann)]
+    for _ in range(3):
+        assert isinstance(await engine.bookings.open(event, ann, ids(event, 0)), Answer)
+        await given_back(engine, event, 1 + len(had))
+        had.append(await opened(engine, event, ann))
+    assert had == sorted(had)
+    listed, _ = await engine.bookings.of_event(event, None, 10)
+    assert [split_booking_id(each.id)[1] for each in listed][:4] == had[::-1]
 
 
 async def test_what_was_drawn_ahead_goes_back(

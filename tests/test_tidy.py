@@ -334,7 +334,7 @@ def include_faults(lua: Lua, every: Mapping[str, Lua]) -> Iterator[str]:
 
 def argument_faults(lua: Lua) -> Iterator[str]:
     """KEYS and ARGV in the header are those that are used; `n..` are all from n on."""
-    shapes = {"KEYS": r"^\s*(\d+)() \{", "ARGV": r"(?:^|\s{2})\s*(\d+)(\.\.)? "}
+    shapes = {"KEYS": r"^\s*(\d+)(\.\.)? \{", "ARGV": r"(?:^|\s{2})\s*(\d+)(\.\.)? "}
     for table, shape in shapes.items():
         told = re.findall(shape, lua.section(table), re.MULTILINE)
         numbers = [number for number, _ in told]
@@ -346,7 +346,7 @@ def argument_faults(lua: Lua) -> Iterator[str]:
             yield f"{lua.name} tells of {table} {numbers} and uses {sorted(used)}"
         if set(rest) != {number for number, dots in told if dots}:
             yield f"{lua.name} uses all {table} from {rest} on and tells of {told}"
-    if re.search(r"KEYS(?!\[\d)", lua.code):
+    if re.search(r"KEYS(?!\[\d|, \d+\))", lua.code):
         yield f"{lua.name} uses KEYS otherwise than by their numbers"
 
 

@@ -145,6 +145,14 @@ async def refund_settled(caller: Caller) -> Asked:
     return Asked("POST", f"/api/bookings/{booking}/refund", body, event, booking)
 
 
+async def unmatched_settled(caller: Caller) -> Asked:
+    payment = f"stray{next(_numbers)}-{id(_numbers)}"
+    notice = {"paymentId": payment, "status": "CONFIRMED"}
+    await caller.done("POST", "/api/payments/notifications", notice)
+    body = {"payment_id": payment, "reference": "wire 7"}
+    return Asked("POST", "/api/payments/unmatched/refund", body)
+
+
 async def reserved(caller: Caller) -> Asked:
     event = await caller.event()
     return Asked("POST", "/api/bookings/reserve", {"event_id": event, "user_id": "ann"}, event)
@@ -229,6 +237,7 @@ ROUTES = [
     Route("PUT", "/api/bookings/{booking:id}/cancel", unpaid_given_back),
     Route("PUT", "/api/bookings/{booking:id}/cancel", paid_given_back),
     Route("POST", "/api/bookings/{booking:id}/refund", refund_settled),
+    Route("POST", "/api/payments/unmatched/refund", unmatched_settled, again=404),
     Route("POST", "/api/bookings/reserve", reserved),
     Route("POST", "/api/book", booked),
     Route("POST", "/api/book", lined_up),

@@ -1,11 +1,13 @@
 """Request models of payments and refunds. What else a gateway says is not read."""
 
 import re
+from collections.abc import Callable
+from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
 
-from billetter.api.fields import PAGE_SIZE_MAX, Id, Page, PageSize, Text, either
+from billetter.api.fields import Id, Text, either
 from billetter.domain.ids import BookingId
 from billetter.domain.money import to_minor
 from billetter.domain.payment import Notice
@@ -14,6 +16,29 @@ AMOUNT_MAX = 10**13
 """Minor units: a hundred seats at the highest price."""
 _MAJOR = re.compile(r"[0-9]{1,11}\.[0-9]{1,2}")
 _MINOR = re.compile(r"[0-9]{1,14}")
+
+
+class Odd(Enum):
+    """What stands for what cannot be read of a notice: money may have come in all the same."""
+
+    UNREADABLE = "unreadable"
+
+
+def _odd(value: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return Odd.UNREADABLE
+
+
+def _odd_data(value: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return PaymentData(order_id=Odd.UNREADABLE)
+
+
+READ_OR_ODD = WrapValidator(_odd)
 
 
 def _order(value: Any) -> Any:
@@ -36,11 +61,15 @@ def _minor(value: Any) -> Any:
 
 
 class PaymentData(BaseModel):
-    order_id: Annotated[Id | None, BeforeValidator(_order), either("orderId", "order_id")] = None
-    amount: Annotated[
-        Annotated[int, Field(ge=0, le=AMOUNT_MAX)] | None, BeforeValidator(_minor)
+    order_id: Annotated[
+        Id | Odd | None, BeforeValidator(_order), READ_OR_ODD, either("orderId", "order_id")
     ] = None
-    currency: Annotated[str, Field(max_length=16)] | None = None
+    amount: Annotated[
+        Annotated[int, Field(ge=0, le=AMOUNT_MAX)] | Odd | None,
+        BeforeValidator(_minor),
+        READ_OR_ODD,
+    ] = None
+    currency: Annotated[Annotated[str, Field(max_length=16)] | Odd | None, READ_OR_ODD] = None
 
 
 class PaymentNotification(BaseModel):
@@ -48,21 +77,32 @@ class PaymentNotification(BaseModel):
 
     payment_id: Annotated[str, Field(alias="paymentId", min_length=1, max_length=255)]
     status: Annotated[str, Field(min_length=1, max_length=64)]
-    data: PaymentData | None = None
+    data: Annotated[PaymentData | None, WrapValidator(_odd_data)] = None
 
     @property
     def booking(self) -> BookingId | None:
         """The booking that it names, if it does."""
+        order = self.data.order_id if self.data else None
+        return BookingId(order) if isinstance(order, int) else None
+
+    @property
+    def odd_order(self) -> bool:
+        """Whether it names a booking that cannot be read."""
+        return self.data is not None and self.data.order_id is Odd.UNREADABLE
+
+    @property
+    def odd_terms(self) -> bool:
+        """Whether it says how much it was, and that cannot be read."""
         data = self.data or PaymentData()
-        return None if data.order_id is None else BookingId(data.order_id)
+        return Odd.UNREADABLE in (data.amount, data.currency)
 
     def notice(self, ours: str) -> Notice:
         """What it says of the payment; ours: the currency in which everything is sold."""
         data = self.data or PaymentData()
-        currency = (data.currency or ours).strip().upper()
-        return Notice(
-            self.payment_id, data.amount, "" if currency == ours else currency, self.status
-        )
+        said = data.currency if isinstance(data.currency, str) else ""
+        currency = said.strip().upper() or said  # One of blanks is none of ours.
+        amount = data.amount if isinstance(data.amount, int) else None
+        return Notice(self.payment_id, amount, "" if currency == ours else currency, self.status)
 
 
 class SettleRefund(BaseModel):
@@ -72,11 +112,9 @@ class SettleRefund(BaseModel):
     payment_id: Annotated[str, Field(max_length=255)] | None = None
 
 
-class PagedRefunds(BaseModel):
-    page: Page = 1
-    pageSize: PageSize = PAGE_SIZE_MAX
+class SettleUnmatched(BaseModel):
+    """As SettleRefund. booking_id: of the booking that the payment named, if it did."""
 
-    @property
-    def window(self) -> tuple[int, int]:
-        """How many to skip and to take."""
-        return (self.page - 1) * self.pageSize, self.pageSize
+    payment_id: Annotated[str, Field(max_length=255)]
+    reference: Annotated[Text, Field(min_length=1, max_length=200)]
+    booking_id: Id | None = None

@@ -42,6 +42,7 @@ ON_ITS_WAY = frozenset(
     }
 )
 """Statuses that tell of no money that has come in. Who knows what others mean?"""
+NO_MONEY = FAILED | ON_ITS_WAY | {REFUNDED}
 
 OK = reply(200, "OK")
 HEARD = Answers(
@@ -95,19 +96,22 @@ async def payment_notified(call: Call, body: PaymentNotification) -> Reply:
     if booking is None:
         booking = await call.engine.payments.find(body.payment_id)
     once = notice(booking, body.payment_id, status, *told.terms[:2])
-    if booking is None:
-        return await _keep(call, told, once, money=status not in FAILED | ON_ITS_WAY)
-    if status in SUCCEEDED:
-        return await _succeed(call, booking, told, once)
-    if status in FAILED:
-        return HEARD[await call.engine.bookings.fail(booking, once)]
     if status == REFUNDED:
         settled = await call.engine.payments.settle(
             booking, body.payment_id, payment_id=body.payment_id
         )
         if settled.outcome is Outcome.SETTLED:
             return HEARD[settled]
-    return await _note(call, booking, told, once, known=status == REFUNDED or status in ON_ITS_WAY)
+    money = status not in NO_MONEY
+    if money and (body.odd_terms or (body.odd_order and booking is None)):
+        return await _keep(call, booking, told, "unreadable", once.then("unreadable"))
+    if booking is None:
+        return await _keep(call, None, told, "no_order", once, money=money)
+    if status in SUCCEEDED:
+        return await _succeed(call, booking, told, once)
+    if status in FAILED:
+        return HEARD[await call.engine.bookings.fail(booking, once)]
+    return await _note(call, booking, told, once, known=status in NO_MONEY)
 
 
 async def _succeed(call: Call, booking: BookingId, told: Notice, once: Once | None) -> Reply:
@@ -118,10 +122,19 @@ async def _succeed(call: Call, booking: BookingId, told: Notice, once: Once | No
     return HEARD[answer]
 
 
-async def _keep(call: Call, told: Notice, once: Once, *, money: bool) -> Reply:
-    answer = await call.engine.payments.keep(None, told, "no_order", once, money=money)
+async def _keep(
+    call: Call,
+    booking: BookingId | None,
+    told: Notice,
+    reason: str,
+    once: Once,
+    *,
+    money: bool = True,
+) -> Reply:
+    answer = await call.engine.payments.keep(booking, told, reason, once, money=money)
     if not answer.replayed:
-        logger.warning("payment %s is of no known booking: %s", told.payment_id, told.status)
+        details = (told.payment_id, reason, told.status)
+        logger.warning("payment %s is of no known booking (%s): %s", *details)
     return HEARD[answer]
 
 

@@ -6,8 +6,18 @@ from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS, Rules, get, post
 from billetter.api.hosts import runs, settling
-from billetter.api.payment_schemas import PagedRefunds, SettleRefund
-from billetter.api.replies import NO_BOOKING, NO_EVENT, NOT_YOUR_EVENT, Reply, reply, time_text
+from billetter.api.links import page_links, with_links
+from billetter.api.payment_schemas import SettleRefund, SettleUnmatched
+from billetter.api.replies import (
+    NO_BOOKING,
+    NO_EVENT,
+    NOT_YOUR_EVENT,
+    Reply,
+    error,
+    reply,
+    time_text,
+)
+from billetter.api.schemas import Paged
 from billetter.api.views import Buyers, refund_json
 from billetter.domain.account import Role
 from billetter.domain.ids import BookingId, EventId
@@ -18,11 +28,17 @@ from billetter.engine.payments import NO_EVENT as NOWHERE
 
 SETTLERS = frozenset({Role.GUEST, Role.ORGANIZER, Role.SERVICE, Role.ADMIN})
 OF_MONEY = Rules(roles=SETTLERS)
+NOT_KEPT = Answers(
+    dict.fromkeys(
+        (Outcome.NO_EVENT, Outcome.NO_BOOKING, Outcome.NO_REFUND),
+        error(404, "payment_not_found", "There is no such unmatched payment."),
+    )
+)
 NOT_SETTLED = Answers({Outcome.NOT_YOURS: NOT_YOUR_EVENT, Outcome.NO_EVENT: NO_BOOKING})
 
 
-@get("/api/events/{id:id}/refunds", query=PagedRefunds, **OF_MONEY)
-async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
+@get("/api/events/{id:id}/refunds", query=Paged, **OF_MONEY)
+async def list_refunds(call: Call, query: Paged) -> Reply:
     """Bookings whose refund is due, and payments that nothing could be sold for."""
     event_id = EventId(call.ids["id"])
     event = await call.engine.events.current(event_id)
@@ -30,8 +46,8 @@ async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
         return NO_EVENT
     if not runs(settling(call), event.organizer):
         return NOT_YOUR_EVENT
-    owed, due = await call.engine.payments.owed(event_id, *query.window)
-    kept, unmatched = await call.engine.payments.unmatched(event_id, *query.window)
+    owed, due = await call.engine.payments.owed(event_id, *query.paged)
+    kept, unmatched = await call.engine.payments.unmatched(event_id, *query.paged)
     buyers = Buyers(call.engine)
     body = {
         "refunds": [_owed(each, await buyers.named(each.user)) for each in owed],
@@ -39,15 +55,30 @@ async def list_refunds(call: Call, query: PagedRefunds) -> Reply:
         "unmatched": [_unmatched(each) for each in kept],
         "unmatched_total": unmatched,
     }
-    return reply(200, body)
+    links = page_links(f"/api/events/{event_id}/refunds", query, max(due, unmatched))
+    return with_links(reply(200, body, _counted(due)), links)
 
 
-@get("/api/payments/unmatched", query=PagedRefunds, roles=GATEWAYS, trusting=True)
-async def list_unmatched(call: Call, query: PagedRefunds) -> Reply:
+@get("/api/payments/unmatched", query=Paged, roles=GATEWAYS, trusting=True)
+async def list_unmatched(call: Call, query: Paged) -> Reply:
     """Payments of which not even the event is known."""
-    kept, total = await call.engine.payments.unmatched(NOWHERE, *query.window)
+    kept, total = await call.engine.payments.unmatched(NOWHERE, *query.paged)
     body = {"unmatched": [_unmatched(each) for each in kept], "unmatched_total": total}
-    return reply(200, body)
+    links = page_links("/api/payments/unmatched", query, total)
+    return with_links(reply(200, body, _counted(total)), links)
+
+
+@post("/api/payments/unmatched/refund", body=SettleUnmatched, roles=GATEWAYS, trusting=True)
+async def settle_unmatched(call: Call, body: SettleUnmatched) -> Reply:
+    """The money of a payment has gone back of which not even the event is known."""
+    booking = None if body.booking_id is None else BookingId(body.booking_id)
+    settled = await call.engine.payments.settle(
+        booking, body.reference, payment_id=body.payment_id, once=call.once
+    )
+    if settled.outcome is not Outcome.SETTLED:
+        return NOT_KEPT[settled]
+    shown = {"payment_id": body.payment_id, "settled": to_decimal(int(settled.fields[0]))}
+    return marked(reply(200, shown), settled)
 
 
 @post("/api/bookings/{booking:id}/refund", body=SettleRefund, **OF_MONEY)
@@ -64,8 +95,12 @@ async def settle_refund(call: Call, body: SettleRefund) -> Reply:
     if settled.outcome is not Outcome.SETTLED:
         return NOT_SETTLED[settled]
     amount, refund = settled.fields
-    shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund}
+    shown = {"booking_id": booking, "settled": to_decimal(int(amount)), "refund": refund or None}
     return marked(reply(200, shown), settled)
+
+
+def _counted(total: int) -> tuple[bytes, bytes]:
+    return b"x-total-count", b"%d" % total
 
 
 def _owed(owed: Owed, buyer: dict[str, Any]) -> dict[str, Any]:
@@ -91,4 +126,4 @@ def _unmatched(kept: Unmatched) -> dict[str, Any]:
     }
 
 
-ENDPOINTS = [list_refunds, list_unmatched, settle_refund]
+ENDPOINTS = [list_refunds, list_unmatched, settle_unmatched, settle_refund]

@@ -43,6 +43,8 @@ class Outcome(Enum):
     PROMOTED = "PROMOTED"
     SETTLED = "SETTLED"
     UNMATCHED = "UNMATCHED"
+    LISTED = "LISTED"
+    DROPPED = "DROPPED"
     # Things read.
     SEATS = "SEATS"
     COUNTS = "COUNTS"
@@ -140,6 +142,8 @@ ASIDE = frozenset(
         Outcome.FORGOTTEN,
         Outcome.COUNTED,
         Outcome.PROMOTED,
+        Outcome.LISTED,
+        Outcome.DROPPED,
         Outcome.SEATS,
         Outcome.COUNTS,
         Outcome.BOOKING,

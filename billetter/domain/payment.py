@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from billetter.domain.ids import BookingId, UserId
+from billetter.domain.ids import BookingId, BookingNumber, EventId, UserId, booking_id
 
 
 class PaymentState(StrEnum):
@@ -45,8 +45,8 @@ class Unmatched(NamedTuple):
     """A payment for which nothing could be sold.
 
     booking: the one it named; None for none. amount: None where that was not said; currency: ""
-    where it was ours. reason: not_initiated, amount, currency, too_many, no_booking, no_order or
-    status.
+    where it was ours. reason: not_initiated, amount, currency, too_many, no_booking, no_order,
+    unreadable or status.
     """
 
     booking: BookingId | None
@@ -112,6 +112,21 @@ def parse_payments(kept: str, refunds: tuple[Refund, ...]) -> tuple[Payment, ...
     return tuple(
         Payment(id_, amount, became.get(states.get(id_, ""), PaymentState.PAID))
         for id_, amount in named
+    )
+
+
+def parse_unmatched(event: EventId, field: str, value: str) -> Unmatched:
+    """As an event keeps it: `booking number:payment`, `amount:currency:status:reason:ms`."""
+    number, _, payment = field.partition(":")
+    amount, currency, status, reason, received_ms = value.split(":")
+    return Unmatched(
+        booking_id(event, BookingNumber(int(number))) if number != "0" else None,
+        unquote(payment),
+        int(amount) if amount else None,
+        unquote(currency),
+        unquote(status),
+        reason,
+        int(received_ms),
     )
 
 

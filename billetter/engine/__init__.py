@@ -24,6 +24,7 @@ from billetter.engine.search import Finder
 from billetter.engine.seats import Seats
 from billetter.engine.sweeper import Sweeper
 from billetter.engine.tickets import Tickets
+from billetter.engine.upgrade import Upgrade
 from billetter.wire.topology import Wire
 
 FORMAT = 1
@@ -64,11 +65,13 @@ class Engine:
         self.limits = Limits(self.store)
         self.reset = Reset(self.store, self.events, self.keys)
         self.audit = Audit(self.store, self.events, kept.ended_ms)
+        self.upgrade = Upgrade(self.store, kept.ended_ms)
         self.sweeper = Sweeper(
             self.store,
             self.bookings,
             self.organizers,
             self.lines,
+            self.upgrade,
             kept.journal_ms,
             kept.journal_max,
         )

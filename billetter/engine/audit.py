@@ -23,7 +23,7 @@ from billetter.domain.ids import (
 from billetter.engine import keys, partition_keys
 from billetter.engine.allowances import share_faults
 from billetter.engine.audit_report import Report, Violation
-from billetter.engine.debts import debt_faults
+from billetter.engine.debts import debt_faults, owed_list_faults, unmatched_faults
 from billetter.engine.events import Events
 from billetter.engine.first_look import FirstLook, FirstLooker, sort_key
 from billetter.engine.inspection import (
@@ -49,6 +49,11 @@ most (`redis_deadline_ms`); what an index lacks for longer, nobody is about to w
 PAUSE_S_MAX = 0.5
 
 Suspect = TypeVar("Suspect")
+_LISTS = {
+    "its list of unused numbers": number_faults,
+    "its list of refunds": owed_list_faults,
+    "its list of unmatched payments": unmatched_faults,
+}
 
 
 class Audit:
@@ -90,6 +95,7 @@ class _Course:
                         await self._look_at(event, largest, replay)
                     progress(self._report.events, len(found))
             await self._end(replay)
+        await self._look_at_lists(EventId(0))  # What is kept where no event is known.
         for event, number in sorted(await _lasting(self._unlisted, self._is_unlisted)):
             await self._miss(event, number)
         return self._report
@@ -160,8 +166,7 @@ class _Course:
         self._note(event_id, wrong)
         if event is not None:
             await self._look_at_line(event)
-        for fault in await number_faults(self._store, event_id):
-            await self._add(event_id, fault)
+        await self._look_at_lists(event_id)
         for booking in first.odd:
             await self._judge(event_id, booking.number)
         self._report.bookings += first.bookings
@@ -206,6 +211,12 @@ class _Course:
         strays = (index for index in first.taken if event.layout.zone_of(index) is None)
         return wrong + [f"index {index} is taken, and is no seat" for index in strays]
 
+    async def _look_at_lists(self, event: EventId) -> None:
+        for name, look in _LISTS.items():
+            with self._noting(event or None, name):
+                for fault in await look(self._store, event):
+                    await self._add(event or None, fault)
+
     async def _look_at_line(self, event: Event) -> None:
         with self._noting(event.id, "its line"):
             if fault := await line_fault(self._store, event):
@@ -238,7 +249,7 @@ class _Course:
             mend = ("ZADD", index, booking.created, id_) if digits(booking.created) else None
             await self._add(event, Fault(f"booking {id_} is not in its user's list", mend))
 
-    async def _add(self, event: EventId, fault: Fault) -> None:
+    async def _add(self, event: EventId | None, fault: Fault) -> None:
         mended = self._repair and fault.mend is not None
         if mended and fault.mend is not None:
             await self._store.command(*fault.mend)

@@ -4,6 +4,7 @@ Events are spread over 64 partitions and the partition is the hash tag, so that 
 change touches lies in one cluster slot.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from billetter.domain.ids import AccountId, BookingNumber, EventId, UserId
@@ -20,6 +21,8 @@ USERS_JOURNAL = "{users}:journal"
 EMAILS = "{users}:emails"
 USERNAMES = "{users}:usernames"
 TOKENS = "{users}:tokens"
+BOOKINGS = "{p??}:booking:*"
+"""A pattern for SCAN that the hashes of all bookings match; others may match it too."""
 OURS = "{*"
 """A pattern for SCAN that no key of ours escapes; others may match it too."""
 
@@ -179,7 +182,12 @@ class EventKeys:
             self.ended,
             self.refunds,
             self.journal,
+            self.unmatched,
         ]
+
+    def to_upgrade(self, number: BookingNumber) -> list[str]:
+        """What a script needs that sets right what an older version wrote of a refund."""
+        return [self.booking(number), self.ended, self.refunds, self.journal]
 
     def to_forget(self, number: BookingNumber) -> list[str]:
         """What a script needs that removes an ended booking."""
@@ -205,8 +213,12 @@ class EventKeys:
         return [*self.to_place(number), self.promote, self.openings]
 
     def to_draw(self) -> list[str]:
-        """What a script needs that draws booking numbers, or takes them back."""
+        """What a script needs that draws booking numbers."""
         return [self.event, self.unused]
+
+    def to_return(self, once: str, numbers: Iterable[BookingNumber]) -> list[str]:
+        """What a script needs that takes these back, once."""
+        return [*self.to_draw(), self.once(once), *map(self.booking, numbers)]
 
     def to_create(self) -> list[str]:
         """What a script needs that makes the event."""
@@ -232,6 +244,8 @@ class EventKeys:
             self.patrons,
             self.waiting,
             self.unused,
+            self.refunds,
+            self.unmatched,
             self.promote,
             self.openings,
             self.chores,

@@ -1,7 +1,7 @@
 """Booking numbers: drawn from Redis before the booking is made, in a rush some ahead.
 
-What no booking was made of goes back to Redis, so that nobody can use up the numbers of an event by
-asking for what is refused.
+What no booking was made of goes back to Redis, which gives it out again once numbers run short, so
+that nobody can use up the numbers of an event by asking for what is refused.
 """
 
 import asyncio
@@ -113,10 +113,10 @@ class Numbers:
             own = keys.of_event(event)
             for start in range(0, len(numbers), RETURNED_MAX):
                 some = numbers[start : start + RETURNED_MAX]
+                once = Once.anew()
+                declared = own.to_return(once.digest, some)
                 with suppress(EngineError):
-                    await self._store.change(
-                        "return_numbers", own, own.to_draw(), Once.anew(), *some
-                    )
+                    await self._store.run("return_numbers", declared, once.ttl_ms, *some)
 
     def _retire(self, event: EventId, urn: _Urn) -> None:
         """Give back what nobody asked for in time, unless there was another draw."""

@@ -1,3 +1,4 @@
+--- @include "lib/journal"
 --- @include "lib/payments"
 --- @include "lib/record"
 --- @include "lib/refunds"
@@ -5,13 +6,19 @@
 local PAYMENTS_MAX = 20
 
 -- What an earlier notice of the same payment came to, as a reply; nil if there was none.
-local function settled(at, event, number, booking, payment, amount)
-  local known = find_payment(booking.payments, payment, amount)
+-- about: 'amount:currency:status'.
+local function settled(at, event, number, booking, payment, amount, about)
+  local known, paid = find_payment(booking.payments, payment, amount)
   if not known then
     return booking.stored == 'confirmed' and payment == '' and {'CONFIRMED'} or nil
   end
   if known ~= payment and payment ~= '' then
     name_payment(at, event, number, booking, payment)
+  end
+  -- What a gateway corrects changes nothing, and is for people to see.
+  if string.sub(about, 1, #paid + 2) ~= paid .. '::' and string.sub(about, 1, 2) ~= '::' then
+    redis.call('HDEL', at.unmatched, number .. ':' .. payment)
+    journal(at.journal, 'payment_note', event, number, booking.user, '', payment .. ' ' .. about)
   end
   if has_refund(booking.refunds, known) then
     return {'REFUND_DUE'}

@@ -71,6 +71,7 @@ GET    /api/events/{id}/bookings       403   401    403     403     200     403 
 GET    /api/events/{id}/refunds        403   401    403     403     200     403     200     200
 POST   /api/bookings/{booking}/refund  403   401    403     403     409     403     409     409
 GET    /api/payments/unmatched         200   401    200/403 200/403 200/403 200/403 200     200
+POST   /api/payments/unmatched/refund  404   401    404/403 404/403 404/403 404/403 404     404
 POST   /api/bookings                   201   401    201     201     201     201     201     201
 GET    /api/bookings                   200   401    200     200     200     200     200     200
 GET    /api/bookings/{booking}         403   401    200     403     200     403     403     200
@@ -144,6 +145,9 @@ class Things:
             "DELETE /api/events/{id}": {"params": {"cancel": "true"}},
             "POST /api/bookings": {"json": {"event_id": self.event}},
             "POST /api/bookings/{booking}/refund": {"json": {"reference": "bank transfer 7"}},
+            "POST /api/payments/unmatched/refund": {
+                "json": {"payment_id": "nobody's", "reference": "bank transfer 7"}
+            },
             "PATCH /api/bookings/initiatePayment": {"json": booking},
             "PATCH /api/bookings/cancel": {"json": booking},
             "PATCH /api/seats/select": {"json": {**booking, "seat_id": self.seat(9)}},

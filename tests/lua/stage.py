@@ -71,7 +71,9 @@ class Stage:
         return await self.run("draw_numbers", self.own.to_draw(), largest, count)
 
     async def give_back(self, *numbers: int, once: str = "") -> Reply:
-        keys = self._with(once or f"numbers-{next(_event_ids)}", self.own.to_draw())
+        name = self.once_key(once or f"numbers-{next(_event_ids)}")
+        bookings = [self.booking_key(number) for number in numbers]
+        keys = [*self.own.to_draw(), name, *bookings]
         return await self.run("return_numbers", keys, ONCE_MS, *numbers)
 
     async def open(
@@ -135,6 +137,10 @@ class Stage:
         keys = self._with(once, self.own.to_pay_back(BookingNumber(number)))
         about = (user, self.event, number, payment, reference, KEEP_MS)
         return await self.run("settle_refund", keys, ONCE_MS, *about)
+
+    async def upgrade(self, number: int) -> Reply:
+        keys = self.own.to_upgrade(BookingNumber(number))
+        return await self.run("upgrade_booking", keys, self.event, number, KEEP_MS)
 
     async def keep(
         self,

@@ -91,3 +91,9 @@ async def test_what_is_left_of_empty_bookings_vanishes(stage: Stage) -> None:
     await stage.delete()
     assert await stage.expire(1) == ["VANISHED", ANN]
     assert stage.own.shares not in await stage.snapshot()
+
+
+async def test_a_stray_entry_of_its_refunds_goes_with_it(stage: Stage) -> None:
+    await stage.command("ZADD", stage.own.refunds, 1, 7)
+    assert await stage.delete() == ["REMOVED"]
+    assert await stage.owed() == {}

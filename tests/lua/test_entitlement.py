@@ -51,6 +51,30 @@ async def test_a_lapsed_hold_on_what_costs_nothing_is_looked_at_first(stage: Sta
     assert (await stage.book(2, places=MIXED, entitled=0))[0] == "CONFIRMED"
 
 
+async def test_a_lapsed_hold_on_what_others_may_not_have(stage: Stage) -> None:
+    await book(stage, 1)
+    await stage.plan(hold_ms=300)
+    await stage.open(2, 0, user=BOB)
+    await stage.plan(hold_ms=3_600_000)
+    assert await book(stage, 3) == ["WAITING", "3", "1"]
+    await stage.lapse(2)
+    assert (await book(stage, 4, waits=0))[0] == "SOLD_OUT"
+    for waits in (0, 1):
+        assert await stage.unchanged(book(stage, 5, 1, waits=waits)) == ["LAPSED", "2"]
+    await stage.expire(2)
+    assert await book(stage, 5, 1) == ["CONFIRMED", "5", "0"]
+
+
+async def test_while_anybody_waits_for_all_of_it_what_lapses_is_theirs(stage: Stage) -> None:
+    await book(stage, 1)
+    await stage.plan(hold_ms=300)
+    await stage.open(2, 0, user=BOB)
+    await stage.plan(hold_ms=3_600_000)
+    assert await book(stage, 3, 1) == ["WAITING", "3", "1"]
+    await stage.lapse(2)
+    assert await book(stage, 4, 1) == ["WAITING", "4", "2"]
+
+
 async def test_who_waits_is_given_nothing_that_has_come_to_cost(stage: Stage) -> None:
     for number in (1, 2):
         await book(stage, number, places=FREE)

@@ -1,5 +1,6 @@
 """keep_payment: a payment that nobody knows what to do with is kept where people see it."""
 
+from billetter.domain.ids import EventId
 from tests.lua.stage import Stage, entry
 
 
@@ -27,11 +28,18 @@ async def test_the_event_has_seen_money(stage: Stage) -> None:
     assert (await stage.fields())["payments"] == "1"
 
 
-async def test_no_event_is_made(stage: Stage) -> None:
+async def test_no_event(stage: Stage) -> None:
     nowhere = stage.elsewhere()
-    await nowhere.keep("p")
+    for kept in (0, 1):
+        assert await nowhere.unchanged(nowhere.keep("p", kept=kept)) == ["NO_EVENT"]
+
+
+async def test_of_no_known_event(stage: Stage) -> None:
+    nowhere = stage.elsewhere()
+    nowhere.event = EventId(0)
+    assert await nowhere.keep("p", number=9) == ["UNMATCHED", "no_order"]
     assert await nowhere.fields() == {}
-    assert set(await nowhere.unmatched()) == {"0:p"}
+    assert set(await nowhere.unmatched()) == {"9:p"}
 
 
 async def test_what_is_no_money_is_only_written_down(stage: Stage) -> None:
@@ -44,11 +52,31 @@ async def test_what_is_no_money_is_only_written_down(stage: Stage) -> None:
     assert "payments" not in await stage.fields()
 
 
-async def test_it_is_bounded_and_what_is_too_much_is_written_down(stage: Stage) -> None:
-    many = (each for number in range(1_000) for each in (f"0:{number}", "::x:no_order:1"))
-    await stage.command("HSET", stage.own.unmatched, *many)
-    assert await stage.keep("p") == ["UNMATCHED", "no_order"]
-    assert "0:p" not in await stage.unmatched()
-    assert (await stage.last())["what"] == "payment_unmatched"
-    await stage.keep("7", "::y")
-    assert (await stage.unmatched())["0:7"].startswith("::y:no_order:")
+async def full(stage: Stage, odd: str) -> None:
+    """As many as there may be, of which 3 is the oldest; and `odd` in the place of 5."""
+    kept = {f"{number}:{number}": f"::x:no_order:{1_000 + number}" for number in range(1_000)}
+    kept |= {"3:3": "::x:no_order:7"} | ({"5:5": odd} if odd else {})
+    await stage.command("HSET", stage.own.unmatched, *(x for each in kept.items() for x in each))
+
+
+async def test_where_there_are_too_many_the_oldest_goes(stage: Stage) -> None:
+    await full(stage, "")
+    assert await stage.keep("p", once="a") == ["UNMATCHED", "no_order", "3:3"]
+    kept = await stage.unmatched()
+    assert (len(kept), "3:3" in kept, "0:p" in kept) == (1_000, False, True)
+    told = (await stage.journal())[-2:]
+    assert [each["what"] for each in told] == ["unmatched_dropped", "payment_unmatched"]
+    assert (told[0]["booking"], told[0]["note"]) == ("3", "3:3 ::x:no_order:7")
+    assert await stage.unchanged(stage.keep("p")) == ["UNMATCHED", "no_order"]
+
+
+async def test_of_too_many_what_cannot_be_read_goes_first(stage: Stage) -> None:
+    await full(stage, "junk")
+    assert await stage.keep("p") == ["UNMATCHED", "no_order", "5:5"]
+
+
+async def test_one_that_is_kept_already_needs_no_room(stage: Stage) -> None:
+    await full(stage, "")
+    assert await stage.keep("7", "::y", number=7) == ["UNMATCHED", "no_order"]
+    kept = await stage.unmatched()
+    assert (len(kept), kept["7:7"][:14]) == (1_000, "::y:no_order:1")

@@ -227,6 +227,23 @@ async def twice_too_many(stage: Stage) -> None:
     await stage.confirm(1, "r")
 
 
+async def paid_oddly(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.confirm(1, "p", 7)
+
+
+async def old_debt(stage: Stage) -> None:
+    """As older versions kept it."""
+    await stage.refundable(1, 5)
+    await stage.command("HDEL", stage.booking_key(1), "payments", "refunds")
+    await stage.command("DEL", stage.own.refunds)
+
+
+async def old_place(stage: Stage) -> None:
+    await old_debt(stage)
+    await stage.command("HDEL", stage.booking_key(1), "armed")
+
+
 async def due(stage: Stage) -> None:
     await stage.lapsed(1, 5)
     await stage.expire(1, keep_ms=0)
@@ -310,11 +327,15 @@ CASES = [
         "confirm_booking", "named", lambda s: s.confirmed(1, 5), lambda s: s.confirm(1, "p"), True
     ),
     Case("confirm_booking", "twice", paid_by_p, lambda s: s.confirm(1, "q"), True),
+    Case("confirm_booking", "noted", paid_by_p, lambda s: s.confirm(1, "p", 7), True),
     Case("confirm_booking", "odd", lambda s: s.paying(1, 5), lambda s: s.confirm(1, "p", 7), True),
     Case("keep_payment", "noted", nothing, lambda s: s.keep("p", kept=0), True),
     Case("keep_payment", "", nothing, lambda s: s.keep("p"), True),
     Case("settle_refund", "", lambda s: s.refundable(1, 5), lambda s: s.settle_refund(1), True),
     Case("settle_refund", "one", twice_too_many, lambda s: s.settle_refund(1, "q"), True),
+    Case("settle_refund", "unmatched", paid_oddly, lambda s: s.settle_refund(1, "p"), True),
+    Case("upgrade_booking", "", old_debt, lambda s: s.upgrade(1), False),
+    Case("upgrade_booking", "unpaid", old_place, lambda s: s.upgrade(1), False),
     Case("discard_booking", "", lambda s: s.confirmed(1, 5), lambda s: s.discard(1), True),
     Case("discard_booking", "counted", counted, lambda s: s.discard(1), True),
     Case("expire_hold", "counted", counted_and_lapsed, lambda s: s.expire(1), True),

@@ -59,3 +59,10 @@ async def test_other_events_stay(stage: Stage) -> None:
     await stage.remove()
     after = await other.snapshot()
     assert before.items() <= after.items()
+
+
+async def test_what_is_owed_and_what_is_unmatched_goes_with_it(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    await stage.keep("p")
+    await stage.remove()
+    assert (await stage.owed(), await stage.unmatched()) == ({}, {})

@@ -16,16 +16,37 @@ async def test_no_event(wire: Wire) -> None:
     assert await unused(nowhere) == []
 
 
-async def test_they_are_drawn_before_new_ones(stage: Stage) -> None:
-    await stage.draw(LARGEST, 12)
+async def test_they_are_drawn_once_numbers_run_short(stage: Stage) -> None:
+    await stage.draw(20, 12)
     assert await stage.give_back(11, 3) == ["RETURNED"]
     assert await stage.give_back(2) == ["RETURNED"]
     assert await unused(stage) == [2, 3, 11]
-    assert await stage.draw(LARGEST, 2) == ["DRAWN", "13", "12", "2", "3"]
-    assert await stage.draw(LARGEST, 3) == ["DRAWN", "13", "14", "11"]
+    assert await stage.draw(20, 5) == ["DRAWN", "13", "17"]
+    assert await stage.draw(20) == ["DRAWN", "18", "18"]
+    assert await unused(stage) == [2, 3, 11]
+    assert await stage.draw(20, 2) == ["DRAWN", "19", "18", "2", "3"]
+    assert await stage.draw(20, 2) == ["DRAWN", "19", "19", "11"]
     assert await unused(stage) == []
-    assert (await stage.fields())["bookings"] == "14"
-    assert await stage.draw(LARGEST) == ["DRAWN", "15", "15"]
+    assert (await stage.fields())["bookings"] == "19"
+    assert await stage.draw(20) == ["DRAWN", "20", "20"]
+
+
+async def test_what_a_booking_has_is_not_given_back(stage: Stage) -> None:
+    await stage.draw(LARGEST, 3)
+    await stage.open(2)
+    assert await stage.give_back(1, 2, 3) == ["RETURNED"]
+    assert await unused(stage) == [1, 3]
+
+
+async def test_of_too_many_the_largest_are_kept(stage: Stage) -> None:
+    await stage.plan(bookings=20_000)
+    kept = (each for number in range(1, 10_000) for each in (number, number))
+    await stage.command("ZADD", stage.own.unused, *kept)
+    await stage.give_back(20_000)
+    assert (await unused(stage))[0] == 1
+    await stage.give_back(19_999)
+    found = await unused(stage)
+    assert (len(found), found[0], found[-1]) == (10_000, 2, 20_000)
 
 
 async def test_the_last_numbers_come_round(stage: Stage) -> None:
@@ -59,17 +80,17 @@ def never(stage: Stage) -> tuple[list[str], int, int, int]:
 async def test_a_repetition_does_not_take_them_from_others(stage: Stage) -> None:
     await stage.draw(LARGEST)
     assert await stage.give_back(1, once="a") == ["RETURNED"]
-    assert await stage.draw(LARGEST) == ["DRAWN", "2", "1", "1"]
+    assert await stage.draw(1) == ["DRAWN", "2", "1", "1"]
     await stage.open(1, 5)
     assert await stage.unchanged(stage.give_back(1, once="a")) == ["=RETURNED"]
     assert await unused(stage) == []
 
 
 async def test_many_at_one_stroke(stage: Stage) -> None:
-    await stage.draw(LARGEST, 500)
+    await stage.draw(500, 500)
     assert await stage.give_back(*range(1, 501)) == ["RETURNED"]
     assert len(await unused(stage)) == 500
-    assert len(await stage.draw(LARGEST, 500)) == 503
+    assert len(await stage.draw(500, 500)) == 503
 
 
 async def test_a_number_that_somebody_has_is_nobody_elses(stage: Stage) -> None:

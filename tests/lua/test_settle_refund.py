@@ -94,6 +94,59 @@ async def test_who_names_an_unknown_payment_means_the_one_without_an_id(stage: S
     assert await stage.settle_refund(1, "p") == ["SETTLED", "1500", "done"]
 
 
+async def test_a_payment_that_nothing_could_be_sold_for_has_gone_back(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.confirm(1, "p%25", 7, "USD")
+    await stage.keep("q")
+    booking = await stage.booking(1)
+    assert await stage.settle_refund(1, "p%25", "wire%207") == ["SETTLED", "7", ""]
+    assert await stage.booking(1) == booking
+    assert set(await stage.unmatched()) == {"0:q"}
+    assert await stage.last() == entry("unmatched_settled", 1, ANN, note="7 p%25 wire%207")
+    assert await stage.unchanged(stage.settle_refund(1, "p%25")) == ["NO_REFUND"]
+
+
+async def test_one_of_an_unknown_amount(stage: Stage) -> None:
+    await stage.open(1, 5)
+    await stage.confirm(1, "p")
+    assert await stage.settle_refund(1, "p") == ["SETTLED", "0", ""]
+    assert await stage.unmatched() == {}
+
+
+async def test_the_unmatched_one_is_meant_and_not_what_is_due(stage: Stage) -> None:
+    await stage.refundable(1, 5)
+    await stage.confirm(1, "p", 7, "USD")
+    await stage.keep("p", "7:USD:CONFIRMED", "currency", 1)
+    refunds = (await stage.booking(1))["refunds"]
+    assert await stage.settle_refund(1, "p") == ["SETTLED", "7", "due"]
+    assert (await stage.booking(1))["refunds"] == refunds
+    assert set(await stage.owed()) == {"1"}
+
+
+async def test_all_that_is_due_are_none_of_the_unmatched(stage: Stage) -> None:
+    await stage.paying(1, 5)
+    await stage.confirm(1, "p", 7)
+    assert await stage.unchanged(stage.settle_refund(1)) == ["NO_REFUND"]
+
+
+async def test_one_that_named_no_booking(stage: Stage) -> None:
+    await stage.keep("p", "700::CONFIRMED", "no_booking", 9)
+    assert await stage.unchanged(stage.settle_refund(9, "q")) == ["NO_BOOKING"]
+    assert await stage.unchanged(stage.settle_refund(9, "p", user=BOB)) == ["NOT_YOURS"]
+    assert await stage.settle_refund(9, "p", user=ANN) == ["SETTLED", "700", ""]
+    assert await stage.last() == entry("unmatched_settled", 9, "", note="700 p ")
+
+
+async def test_one_of_no_event(stage: Stage) -> None:
+    nowhere = stage.elsewhere()
+    field = ("0:p", "700::CONFIRMED:no_order:1")
+    await stage.command("HSET", nowhere.own.unmatched, *field)
+    assert await nowhere.unchanged(nowhere.settle_refund(0, "q")) == ["NO_EVENT"]
+    assert await nowhere.unchanged(nowhere.settle_refund(0, "p", user=ANN)) == ["NOT_YOURS"]
+    assert await nowhere.settle_refund(0, "p") == ["SETTLED", "700", ""]
+    assert await nowhere.unmatched() == {}
+
+
 async def test_of_an_older_version(stage: Stage) -> None:
     await stage.refundable(1, 5)
     await stage.command("HDEL", stage.booking_key(1), "payments", "refunds")

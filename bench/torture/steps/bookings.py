@@ -3,7 +3,7 @@
 import asyncio
 
 from bench.torture.steps.bed import SEATS, SHORT_MS, Bed, Step, Told, plan
-from billetter.domain.ids import split_booking_id
+from billetter.domain.ids import BookingNumber, split_booking_id
 from billetter.domain.outcome import Answer, Outcome
 from billetter.domain.payment import Notice
 from billetter.engine import Engine, keys
@@ -55,9 +55,10 @@ async def _open_lapsed(engine: Engine, bed: Bed, once: Once | None) -> Told:
 async def _give_numbers_back(engine: Engine, bed: Bed, once: Once | None) -> Told:
     """All but the booking's own: those that were drawn ahead as well."""
     own, (_, number) = keys.of_event(bed.event), split_booking_id(bed.booking)
-    others = (each for each in (1, 2, 3) if each != number)
+    others = [BookingNumber(each) for each in (1, 2, 3) if each != number]
     named = once or Once.anew()
-    return await engine.store.change("return_numbers", own, own.to_draw(), named, *others)
+    declared = own.to_return(named.digest, others)
+    return await engine.store.run("return_numbers", declared, named.ttl_ms, *others)
 
 
 async def _release(engine: Engine, bed: Bed, once: Once | None) -> Told:

@@ -1,0 +1,105 @@
+"""Data that an older version wrote: what it owed is listed, once, and what nobody paid is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from billetter.domain.event import Details, EventPlan, Terms
+from billetter.domain.ids import GUEST, BookingNumber, EventId, UserId, booking_id
+from billetter.domain.layout import Layout, ZonePlan
+from billetter.engine import Engine, keys, partition_keys, upgrade
+from billetter.testing import RedisServer
+from billetter.wire.topology import Wire, open_wire
+from tests.api.client import eventually
+
+ANN = UserId("x:ann")
+PLAN = EventPlan(
+    Details("Old"), Terms(60_000, 60_000, 9), Layout.plan([ZonePlan("Hall", 500, (9,))])
+)
+
+
+@pytest.fixture
+async def alone(own_server: RedisServer) -> AsyncIterator[Wire]:
+    wire = open_wire(own_server.url)
+    await wire.start()
+    yield wire
+    await wire.close()
+
+
+async def old_data(wire: Wire) -> EventId:
+    """An event with these debts as they were kept before there were lists of them."""
+    engine = Engine(wire)
+    await engine.prepare()
+    event = (await engine.events.create(PLAN, GUEST)).id
+    own = keys.of_event(event)
+    await wire.call("HSET", own.event, "bookings", 3)
+    for number, fields in (
+        (1, ("armed", 1, "amount", 500)),
+        (2, ("amount", 500)),
+        (3, ("armed", 1, "amount", 0)),
+    ):
+        key = own.booking(BookingNumber(number))
+        about = ("user", ANN, "status", "cancelled", "seats", "", "released", f"{number}:500")
+        await wire.call(
+            "HSET", key, *about, "created", 10, "updated", number, "refund", "due", *fields
+        )
+        id_ = booking_id(event, BookingNumber(number))
+        await wire.call("ZADD", keys.user_bookings(ANN), 10, id_)
+        amount = 0 if number == 3 else 500
+        entry = ("event", event, "booking", number, "user", ANN, "seats", "", "note", amount)
+        await wire.call("XADD", own.journal, "*", "what", "refund_due", *entry)
+    return event
+
+
+async def test_what_is_owed_is_listed_and_what_is_not_is_dropped(alone: Wire) -> None:
+    event, engine = await old_data(alone), Engine(alone)
+    await engine.prepare()
+    assert not (await engine.audit.run()).clean
+    assert await engine.upgrade.run() == 3
+    owed, total = await engine.payments.owed(event, 0, 10)
+    assert [(each.id, each.since_ms) for each in owed] == [(booking_id(event, BookingNumber(1)), 1)]
+    assert total == 1
+    report = await engine.audit.run()
+    assert (report.violations, report.unreplayed) == ([], [])
+
+
+async def test_it_is_done_once(alone: Wire) -> None:
+    await old_data(alone)
+    assert [await Engine(alone).upgrade.run(), await Engine(alone).upgrade.run()] == [3, 0]
+    engine = Engine(alone)
+    assert await engine.upgrade.run() == 0
+    await alone.call("DEL", keys.META)
+    assert await engine.upgrade.run() == 0, "it was seen to be done"
+
+
+async def test_it_is_left_to_a_worker_that_is_at_it(alone: Wire) -> None:
+    await old_data(alone)
+    engine, lease = Engine(alone), partition_keys.lease(keys.META)
+    await alone.call("SET", lease, 1)
+    assert await engine.upgrade.run() == 0
+    await alone.call("DEL", lease)
+    assert await engine.upgrade.run() == 3
+    assert await alone.call("EXISTS", lease) == 0
+
+
+async def test_what_cannot_be_read_does_not_stop_it(
+    alone: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = await old_data(alone)
+    own = keys.of_event(event)
+    await alone.call("SET", own.booking(BookingNumber(4)), "junk")
+    await alone.call("SET", f"{own.tag}:booking:junk", "junk")
+    engine = Engine(alone)
+    await engine.upgrade.run()
+    assert f"booking {booking_id(event, BookingNumber(4))} cannot be read" in caplog.text
+    assert (await engine.payments.owed(event, 0, 10))[1] == 1
+    assert await engine.upgrade.run() == 0
+
+
+async def test_the_sweeper_sees_to_it(alone: Wire) -> None:
+    event, engine = await old_data(alone), Engine(alone)
+    sweeping = asyncio.create_task(engine.sweeper.run())
+    await eventually(lambda: alone.call("HEXISTS", keys.META, upgrade.MARK))
+    assert (await engine.payments.owed(event, 0, 10))[1] == 1
+    sweeping.cancel()
