@@ -148,14 +148,12 @@ async def _background(settings: Settings, wire: Wire, engine: Engine) -> AsyncIt
 
 @contextlib.asynccontextmanager
 async def _prepared(settings: Settings, engine: Engine) -> AsyncIterator[None]:
-    work: list[Coroutine[Any, Any, None]] = [
-        engine.identity.watch(),
-        engine.readiness.watch(),
-    ]
+    work: list[Coroutine[Any, Any, None]] = []
     try:
         await _prepare(settings, engine)
     except Unavailable:
         work.append(_prepare_later(settings, engine))
+    work += [engine.identity.watch(), engine.readiness.watch()]
     if settings.sweep:
         work.append(engine.sweeper.run())
     tasks = [asyncio.create_task(each) for each in work]
