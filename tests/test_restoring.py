@@ -25,7 +25,8 @@ from billetter.visiting import VisitError, engine_at, started, visited
 from billetter.wire.binaries import find_server
 from billetter.wire.files import ID, MANIFEST, EmbeddedError, Mark, check
 from billetter.wire.presence import socket_of
-from tests.processes import short_directory
+from tests.conftest import BINARIES
+from tests.processes import eventually, short_directory
 from tests.test_audit_cli import serve
 
 ANN = UserId("x:ann")
@@ -142,12 +143,20 @@ BACKUPS = [
 ]
 
 
-@pytest.mark.parametrize("backup", BACKUPS, ids=lambda it: it.name)
+@pytest.mark.parametrize(
+    ("binary", "backup"),
+    [
+        pytest.param(binary, backup, id=f"{backup.name}-{binary.id}")
+        for binary in BINARIES
+        for backup in BACKUPS
+        if binary.version >= backup.since
+    ],
+    indirect=["binary"],
+)
+@pytest.mark.usefixtures("program")
 def test_every_kind_of_backup_is_restored(
-    program: Binary, sold: Path, backup: Backup, capsys: pytest.CaptureFixture[str]
+    sold: Path, backup: Backup, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if program.version < backup.since:
-        pytest.skip("it has no such files")
     source, data = backup.of(sold), sold.parent / "restored"
     before = contents(source)
     assert restoring.run(source, data) == 0
@@ -287,15 +296,24 @@ def flushed_without_mark(data: Path) -> str:
     return "has started empty beside its files"
 
 
-SPOILED = [no_manifest, no_base, lone_dump, lone_dump_without_mark, mark_alone, another, flushed]
+SPOILED = [
+    *(lone_dump, lone_dump_without_mark, mark_alone, another, flushed, flushed_without_mark),
+    *(no_manifest, no_base),
+]
 
 
-@pytest.mark.parametrize("spoil", [*SPOILED, flushed_without_mark], ids=lambda it: it.__name__)
-def test_no_server_starts_empty_beside_data(
-    program: Binary, sold: Path, spoil: Callable[[Path], str]
-) -> None:
-    if program.version < MULTIPART and spoil in (no_manifest, no_base):
-        pytest.skip("it has no such files")
+@pytest.mark.parametrize(
+    ("binary", "spoil"),
+    [
+        pytest.param(binary, spoil, id=f"{spoil.__name__}-{binary.id}")
+        for binary in BINARIES
+        for spoil in SPOILED
+        if binary.version >= MULTIPART or spoil not in (no_manifest, no_base)
+    ],
+    indirect=["binary"],
+)
+@pytest.mark.usefixtures("program")
+def test_no_server_starts_empty_beside_data(sold: Path, spoil: Callable[[Path], str]) -> None:
     told = spoil(sold)
     before = kept(sold)
     for visit in (sell, audited):
@@ -322,14 +340,16 @@ def take_away(data: Path) -> None:
             file.unlink()
 
 
-async def test_the_files_vanish_under_a_running_server(program: Binary, files: Path) -> None:
+async def test_the_files_vanish_under_a_running_server(
+    program: Binary, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with started(files) as redis:
         await identify(redis.url, files, None)
         async with engine_at(redis.url) as engine:
             pid = int((await engine.store.direct("INFO")).partition(b"process_id:")[2].split()[0])
         take_away(files)
         os.kill(pid, signal.SIGKILL)
-        await asyncio.sleep(1)
+        await asyncio.to_thread(eventually, lambda: "Redis stays away" in caplog.text)
         with pytest.raises(VisitError):
             async with engine_at(redis.url):
                 pass

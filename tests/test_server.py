@@ -258,13 +258,6 @@ def test_a_worker_that_says_nothing_is_told_by_its_status(files: Path) -> None:
     assert refusal(files, "create_dying") == "a worker ended while starting, with status 7.\n"
 
 
-def test_a_taken_port_is_refused(files: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        told = f"cannot listen on 127.0.0.1 port {port} (--host, --port): Address already in use.\n"
-        assert refusal(files, port=port) == told
-
-
 def test_a_directory_in_use_is_refused(files: Path) -> None:
     with serving(files) as parent:
         told = f"the data directory {files}/data is already in use by pid {parent.pid}.\n"

@@ -17,7 +17,7 @@ from bench.torture.proxy import Fault, Proxy, Trap
 from bench.torture.routes import Route
 from billetter.engine import Engine, keys, partition_keys
 
-DEADLINE_MS = 150
+DEADLINE_MS = 50
 """Of the calls to Redis that are lost: what a request waits for where it is away."""
 REPEATS_MAX = 500
 REPEAT_S = 0.01

@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving.raw import Host, Raw, hosting, request
 
-BODY_S = 2
+BODY_S = 1
 CLIENTS = 40
 PIPELINED = 400
 MAP_BYTES = 40_000
@@ -19,7 +19,7 @@ MEMORY_MB_MAX = 60
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Host]:
-    """A server whose clients have two seconds to read something."""
+    """A server whose clients have a second to read something."""
     with hosting(body_timeout_s=BODY_S) as host:
         yield host
 
