@@ -155,7 +155,7 @@ async def _prepared(settings: Settings, engine: Engine) -> AsyncIterator[None]:
         work.append(_prepare_later(settings, engine))
     work += [engine.identity.watch(), engine.readiness.watch()]
     if settings.sweep:
-        work.append(engine.sweeper.run())
+        work += [engine.sweeper.run(), engine.upgrade.finish()]
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield

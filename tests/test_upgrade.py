@@ -11,7 +11,6 @@ from billetter.domain.layout import Layout, ZonePlan
 from billetter.engine import Engine, keys, partition_keys, upgrade
 from billetter.testing import RedisServer
 from billetter.wire.topology import Wire, open_wire
-from tests.api.client import eventually
 
 ANN = UserId("x:ann")
 PLAN = EventPlan(
@@ -97,9 +96,14 @@ async def test_what_cannot_be_read_does_not_stop_it(
     assert await engine.upgrade.run() == 0
 
 
-async def test_the_sweeper_sees_to_it(alone: Wire) -> None:
+async def test_it_is_tried_until_it_is_done(alone: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrade, "RETRY_S", 0.01)
     event, engine = await old_data(alone), Engine(alone)
-    sweeping = asyncio.create_task(engine.sweeper.run())
-    await eventually(lambda: alone.call("HEXISTS", keys.META, upgrade.MARK))
+    lease = partition_keys.lease(keys.META)
+    await alone.call("SET", lease, 1)
+    trying = asyncio.create_task(engine.upgrade.finish())
+    await asyncio.sleep(0.1)
+    assert not trying.done(), "another worker is at it, and may be stopped"
+    await alone.call("DEL", lease)
+    await asyncio.wait_for(trying, 10)
     assert (await engine.payments.owed(event, 0, 10))[1] == 1
-    sweeping.cancel()

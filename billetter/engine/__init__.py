@@ -71,7 +71,6 @@ class Engine:
             self.bookings,
             self.organizers,
             self.lines,
-            self.upgrade,
             kept.journal_ms,
             kept.journal_max,
         )

@@ -90,7 +90,7 @@ class Identity:
             self.known = expected or seen.claimed  # What is watched for.
             self._store.refusal = _refusal(expected, fault or "it is gone again")
             raise EngineError(self._store.refusal)
-        self.known, self._store.refusal = seen.claimed, None
+        self.known, self._store.refusal, self._store.claimed = seen.claimed, None, True
         return seen.claimed
 
     async def watch(self) -> None:

@@ -33,7 +33,8 @@ class Reset:
         if idempotency and await self._requests.finished(idempotency):
             return note_change()
         spared = keys.user_once(user, idempotency.key).encode() if idempotency else b""
-        if not await self._store.command("EXISTS", keys.EVENTS_NEXT, reads=True):
+        counted = await self._store.command("EXISTS", keys.EVENTS_NEXT, reads=True)
+        if self._store.claimed and not counted:
             raise Unavailable("this Redis was emptied: there is nothing to go back to")
         ids = await self._store.command("ZRANGE", keys.EVENTS_INDEX, 0, -1, reads=True)
         made = [EventId(int(each)) for each in ids]

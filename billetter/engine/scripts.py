@@ -117,13 +117,14 @@ class Store:
 
     Every method raises Unavailable (it surely did not happen) or OutcomeUnknown (it may have).
     refusal: why nothing is run now, but for `direct`; None where it is.
-    prepared: the counters of ids were made, so that one that is missing is never begun again.
+    prepared: the counters of ids are made, so that one that is missing is never begun again.
+    claimed: the data was seen to be there, with all of its counters.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.refusal: str | None = None
-        self.prepared = False
+        self.prepared = self.claimed = False
         self._scripts = {name: Script(name) for name in names()}
 
     @property
@@ -190,9 +191,11 @@ class Store:
         """The next id that a counter gives. Unavailable: it is gone, with all the rest of it."""
         drawn = await self.run("draw_id", [counter], int(not self.prepared))
         if drawn.outcome is Outcome.NO_COUNTER:
-            # Nothing more is read or changed before somebody has looked whether the data is there.
-            self.refusal = f"{counter} is gone from this Redis: it was emptied, or is not ready"
-            raise Unavailable(self.refusal)
+            gone = f"{counter} is gone from this Redis: it was emptied, or is not ready"
+            if self.claimed:
+                # Nothing more is read or changed before it is seen whether the data is there.
+                self.refusal = gone
+            raise Unavailable(gone)
         return int(drawn.fields[0])
 
     def begin(self, *args: Argument) -> Awaitable[Reply]:

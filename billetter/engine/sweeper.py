@@ -16,7 +16,6 @@ from billetter.engine.bookings import Bookings
 from billetter.engine.lines import Lines
 from billetter.engine.organizers import Organizers
 from billetter.engine.scripts import Store
-from billetter.engine.upgrade import Upgrade
 
 INTERVAL_S = 0.25
 """Between two looks for lapsed holds."""
@@ -43,7 +42,6 @@ class Sweeper:
         bookings: Bookings,
         organizers: Organizers,
         lines: Lines,
-        upgrade: Upgrade,
         journal_keep_ms: int,
         journal_max: int,
     ) -> None:
@@ -51,7 +49,6 @@ class Sweeper:
         self._bookings = bookings
         self._organizers = organizers
         self._lines = lines
-        self._upgrade = upgrade
         self._journal_keep_ms = journal_keep_ms
         self._journal_max = journal_max
 
@@ -65,7 +62,6 @@ class Sweeper:
                 if rounds % int(OPENINGS_S / INTERVAL_S) == 0:
                     await self._lines.open_due(await self._now_ms())
                 if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
-                    await self._upgrade.run()
                     await self.settle_events()
                     await self.forget_ended()
                     await self.trim_journals()

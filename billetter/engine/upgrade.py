@@ -5,6 +5,7 @@ import logging
 from typing import Final
 
 from billetter.domain.ids import BookingNumber, EventId, booking_id
+from billetter.domain.outcome import EngineError
 from billetter.engine import key_patterns, keys, partition_keys
 from billetter.engine.scripts import Store
 from billetter.engine.unreadable import noting
@@ -13,6 +14,8 @@ MARK: Final = "refunds"
 """A field of keys.META: there once all refunds that older versions owed are listed."""
 LEASE_MS: Final = 5_000
 """How long a batch may take before another worker may join in."""
+RETRY_S: Final = 5.0
+"""Between two tries."""
 
 logger = logging.getLogger("billetter.upgrade")
 
@@ -24,6 +27,17 @@ class Upgrade:
         self._store = store
         self._keep_ms = keep_ms
         self._done = False
+
+    async def finish(self) -> None:
+        """Try until it is done, by this worker or another. Redis being away only delays it."""
+        while True:
+            try:
+                await self.run()
+            except EngineError as error:
+                logger.debug("upgrade put off: %s", error)
+            if self._done:
+                return
+            await asyncio.sleep(RETRY_S)
 
     async def run(self) -> int:
         """Look at every booking there is, unless that was done; at how many.

@@ -62,7 +62,7 @@ def upheavals(asked: Asked, first: Reply) -> list[Asked]:
     said = first.json()
     made = said if isinstance(said, dict) else {}
     made = {**made, **made.get("event", {}), **made.get("booking", {})}
-    event = asked.event or made["id"]
+    event = asked.event or made.get("id", 1)
     booking = asked.booking or made.get("booking_id", made.get("id", 0))
     path, of_booking = f"/api/events/{event}", {"booking_id": booking}
     return [
