@@ -1,6 +1,7 @@
 """The lines of events: what becomes free is handed to the first who wait."""
 
 import asyncio
+import logging
 from contextlib import suppress
 
 from billetter.domain.ids import BookingNumber, EventId
@@ -9,6 +10,7 @@ from billetter.domain.outcome import EngineError, Outcome
 from billetter.engine import keys, partition_keys
 from billetter.engine.events import Events
 from billetter.engine.scripts import Store
+from billetter.engine.unreadable import Faults
 
 PROMOTIONS_MAX = 1_000
 """Places handed on in one event before an answer; those left after them wait for the sweeper."""
@@ -16,11 +18,14 @@ OPENINGS_MAX = 500
 """Events of one partition whose opening is seen to at a time."""
 NOBODY = BookingNumber(0)
 
+logger = logging.getLogger("billetter.sweeper")
+
 
 class Lines:
     def __init__(self, store: Store, events: Events) -> None:
         self._store = store
         self._events = events
+        self._faults = Faults(logger)
 
     async def serve(self, event: EventId) -> None:
         """Hand on what a change that was just made may have freed.
@@ -40,8 +45,7 @@ class Lines:
             self._store.command("SMEMBERS", partition_keys.promote(tag), reads=True) for tag in tags
         )
         left = [EventId(int(event)) for events in await asyncio.gather(*sets) for event in events]
-        for event in left:
-            await self._hand_on(event, NOBODY)
+        await self._hand_on_in(left)
         return len(left)
 
     async def open_due(self, now_ms: int) -> int:
@@ -49,14 +53,19 @@ class Lines:
         indexes = map(partition_keys.openings, partition_keys.TAGS)
         due = await asyncio.gather(*(self._opened(index, now_ms) for index in indexes))
         opened = [event for events in due for event in events]
-        for event in opened:
-            await self._hand_on(event, NOBODY)
+        await self._hand_on_in(opened)
         return len(opened)
 
     async def _opened(self, index: str, now_ms: int) -> list[EventId]:
         window = (index, "-inf", now_ms, "LIMIT", 0, OPENINGS_MAX)
         events = await self._store.command("ZRANGEBYSCORE", *window, reads=True)
         return [EventId(int(event)) for event in events]
+
+    async def _hand_on_in(self, events: list[EventId]) -> None:
+        """One that cannot be read keeps the others from nothing."""
+        for event in events:
+            with self._faults.noting(f"the line of event {event}"):
+                await self._hand_on(event, NOBODY)
 
     async def _hand_on(self, event_id: EventId, first: BookingNumber) -> None:
         """Give free seats to those who wait, one after the other, from the first on."""

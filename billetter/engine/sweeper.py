@@ -7,7 +7,8 @@ lapsed hold gets it without waiting; the sweeper only makes lists say so.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from billetter.domain.ids import BookingNumber, EventId
 from billetter.domain.outcome import EngineError
@@ -16,6 +17,7 @@ from billetter.engine.bookings import Bookings
 from billetter.engine.lines import Lines
 from billetter.engine.organizers import Organizers
 from billetter.engine.scripts import Store
+from billetter.engine.unreadable import Faults
 
 INTERVAL_S = 0.25
 """Between two looks for lapsed holds."""
@@ -28,9 +30,12 @@ BATCHES_MAX = 1_000
 """In one visit to a partition."""
 LEASE_MS = 500
 """How long a sweeper may take for one batch before another may join in."""
+PUT_OFF_MS = 3_600_000
+"""How long it takes until what could not be read is looked at again."""
 
 logger = logging.getLogger("billetter.sweeper")
 Handler = Callable[[EventId, BookingNumber], Awaitable[object]]
+Work = Callable[[], Coroutine[Any, Any, object]]
 
 
 class Sweeper:
@@ -51,20 +56,23 @@ class Sweeper:
         self._lines = lines
         self._journal_keep_ms = journal_keep_ms
         self._journal_max = journal_max
+        self._faults = Faults(logger)
 
     async def run(self) -> None:
         """Sweep until cancelled. Redis being away only delays it."""
+        often = (self.expire_lapsed, self._lines.drain)
+        rarely = (self.settle_events, self.forget_ended, self.trim_journals)
         rounds = 0
         while True:
+            work: list[Work] = [*often]
+            if rounds % int(OPENINGS_S / INTERVAL_S) == 0:
+                work.append(self.open_sales)
+            if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
+                work += rarely
             try:
-                await self.expire_lapsed()
-                await self._lines.drain()
-                if rounds % int(OPENINGS_S / INTERVAL_S) == 0:
-                    await self._lines.open_due(await self._now_ms())
-                if rounds % int(UPKEEP_S / INTERVAL_S) == 0:
-                    await self.settle_events()
-                    await self.forget_ended()
-                    await self.trim_journals()
+                for each in work:
+                    with self._faults.noting(f"what {each.__name__} goes by"):
+                        await each()
             except EngineError as error:
                 logger.debug("sweep put off: %s", error)
             rounds += 1
@@ -78,13 +86,18 @@ class Sweeper:
         """Remove the ended bookings that have been kept long enough."""
         return await self._drain(partition_keys.ended, self._bookings.forget)
 
+    async def open_sales(self) -> int:
+        """Hand on what others waited for until a sale opened; in how many events."""
+        return await self._lines.open_due(await self._now_ms())
+
     async def settle_events(self) -> int:
         """Go on where the cancellation of an event, or a count, was cut short; in how many."""
         left = 0
         for tag in partition_keys.TAGS:
             members = await self._store.command("SMEMBERS", partition_keys.chores(tag), reads=True)
             for event in members:
-                await self._organizers.settle(EventId(int(event)))
+                with self._faults.noting(f"event {event.decode(errors='replace')}"):
+                    await self._organizers.settle(EventId(int(event)))
             left += len(members)
         return left
 
@@ -114,13 +127,22 @@ class Sweeper:
         handled = 0
         for _ in range(BATCHES_MAX):
             batch = await self._due(index, now_ms)
-            await asyncio.gather(*(handle(*_parsed(member)) for member in batch))
+            await asyncio.gather(*(self._handle(index, each, handle, now_ms) for each in batch))
             handled += len(batch)
             if len(batch) < BATCH_MAX:
                 break
             await self._store.command("PEXPIRE", lease, LEASE_MS)
         await self._store.command("DEL", lease)
         return handled
+
+    async def _handle(self, index: str, member: bytes, handle: Handler, now_ms: int) -> None:
+        """One that cannot be read is put off, so that the others come before it."""
+        read = False
+        with self._faults.noting(f"{member.decode(errors='replace')} of {index}"):
+            await handle(*_parsed(member))
+            read = True
+        if not read:
+            await self._store.command("ZADD", index, "XX", now_ms + PUT_OFF_MS, member)
 
     async def _due(self, index: str, now_ms: int) -> list[bytes]:
         """Members whose time is over by `now_ms`, a batch at most."""

@@ -8,7 +8,7 @@ from billetter.domain.ids import BookingNumber, EventId, booking_id
 from billetter.domain.outcome import EngineError
 from billetter.engine import key_patterns, keys, partition_keys
 from billetter.engine.scripts import Store
-from billetter.engine.unreadable import noting
+from billetter.engine.unreadable import Faults
 
 MARK: Final = "refunds"
 """A field of keys.META: there once all refunds that older versions owed are listed."""
@@ -27,6 +27,7 @@ class Upgrade:
         self._store = store
         self._keep_ms = keep_ms
         self._done = False
+        self._faults = Faults(logger)
 
     async def finish(self) -> None:
         """Try until it is done, by this worker or another. Redis being away only delays it."""
@@ -61,7 +62,6 @@ class Upgrade:
 
     async def _upgrade(self, event: EventId, number: BookingNumber) -> None:
         """What cannot be read is for the audit to report, and no reason to stop."""
-        own, name = keys.of_event(event), f"booking {booking_id(event, number)}"
-        with noting(lambda why: logger.error("%s %s", name, why)):
-            declared = own.to_upgrade(number)
+        with self._faults.noting(f"booking {booking_id(event, number)}"):
+            declared = keys.of_event(event).to_upgrade(number)
             await self._store.run("upgrade_booking", declared, event, number, self._keep_ms)
