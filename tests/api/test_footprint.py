@@ -7,8 +7,9 @@ ZONES += [("Upper tier", 30)]
 
 
 async def footprint(api: Api) -> tuple[int, int]:
-    """How many keys there are, and their bytes."""
-    keys = await api.redis("KEYS", "*")
+    """How many keys there are that stay, and their bytes."""
+    found = await api.redis("KEYS", "*")
+    keys = [key for key in found if await api.redis("PTTL", key) == -1]
     return len(keys), sum([await api.redis("MEMORY", "USAGE", key, "SAMPLES", 0) for key in keys])
 
 

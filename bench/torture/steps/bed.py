@@ -183,6 +183,12 @@ async def _draw(engine: Engine, event: EventId) -> None:
     await engine.store.run("draw_numbers", own.to_draw(), BOOKINGS_MAX, 3)
 
 
+async def _unlist(engine: Engine, booking: BookingId) -> None:
+    """Its refund, as before there were lists of them."""
+    event, number = split_booking_id(booking)
+    await engine.store.command("ZREM", keys.of_event(event).refunds, number)
+
+
 async def _walk(engine: Engine, bed: Bed, words: Iterable[str]) -> None:
     """All that happens after the booking was opened."""
 
@@ -203,6 +209,7 @@ async def _walk(engine: Engine, bed: Bed, words: Iterable[str]) -> None:
         "expire": lambda: engine.bookings.expire(*split_booking_id(bed.booking)),
         "over": lambda: engine.organizers.amend(bed.event, bed.bob, ended),
         "give_up": lambda: engine.tickets.give_up(bed.event, bed.ann),
+        "unlisted": lambda: _unlist(engine, bed.booking),
         "drawn": lambda: _draw(engine, bed.event),
         "close": lambda: engine.organizers.cancel(bed.event, bed.bob),
         "line": line,

@@ -3,6 +3,7 @@
 import asyncio
 
 from bench.torture.steps.bed import SEATS, SHORT_MS, Bed, Step, Told, plan
+from bench.torture.workload import HOLD_MS
 from billetter.domain.ids import BookingNumber, split_booking_id
 from billetter.domain.outcome import Answer, Outcome
 from billetter.domain.payment import Notice
@@ -124,6 +125,12 @@ async def _forget(engine: Engine, bed: Bed, once: Once | None) -> Told:
     return await engine.bookings.forget(*split_booking_id(bed.booking))
 
 
+async def _upgrade(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    event, number = split_booking_id(bed.booking)
+    declared = keys.of_event(event).to_upgrade(number)
+    return await engine.store.run("upgrade_booking", declared, event, number, HOLD_MS)
+
+
 async def _discard(engine: Engine, bed: Bed, once: Once | None) -> Told:
     event, number = split_booking_id(bed.booking)
     declared = keys.of_event(event).to_discard(number)
@@ -159,6 +166,7 @@ STEPS = [
     Step("confirm too early", "seats", _pay_early, frees=True),
     Step("keep a payment that nobody knows", "seats", _keep, frees=True),
     Step("settle a refund", "seats pay confirm refund", _settle, frees=True),
+    Step("list a refund of an older version", "seats pay confirm refund unlisted", _upgrade),
     Step("cancel", "seats", _cancel, frees=True),
     Step("fail", "seats pay", _fail, frees=True),
     Step("note a payment", "seats pay", _note),

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bench.torture.steps.bed import NEVER_MS, Act, Bed, Step, Told, ended
 from billetter.domain.event import Event
+from billetter.domain.outcome import Outcome
 from billetter.engine import Engine, keys
 from billetter.engine.once import Once
 
@@ -60,7 +61,13 @@ async def _restore(engine: Engine, bed: Bed, once: Once | None) -> Told:
     )
 
 
+async def _leave_ids_out(engine: Engine, bed: Bed, once: Once | None) -> Told:
+    """Of a counter of its own, of which none was drawn yet."""
+    return await engine.store.run("skip_ids", [f"{keys.EVENTS_NEXT}:{bed.number}"], 2)
+
+
 STEPS = [
+    Step("leave ids out", "", _leave_ids_out, again=Outcome.KEPT),
     Step("amend an event", "", _amend(_longer)),
     Step("amend an event with caps", "seats", _amend(_capped)),
     Step("amend an event that others wait for", "seats line", _amend(_larger), seats=2),
