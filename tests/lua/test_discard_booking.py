@@ -27,12 +27,18 @@ async def cancelled(stage: Stage) -> None:
     await stage.cancel(1)
 
 
+async def refunded(stage: Stage) -> None:
+    await stage.confirmed(1, 5, 6)
+    await stage.refund(1)
+
+
 STARTS: dict[str, tuple[Start, str]] = {
     "booked": (lambda stage: stage.open(1), ""),
     "seats_selected": (lambda stage: stage.open(1, 5, 6), "5,6"),
     "payment_initiated": (lambda stage: stage.paying(1, 5, 6), "5,6"),
     "confirmed": (lambda stage: stage.confirmed(1, 5, 6), "5,6"),
     "cancelled": (cancelled, ""),
+    "refund due": (refunded, ""),
     "lapsed": (lambda stage: stage.lapsed(1, 5, 6), "5,6"),
     "expired": (lambda stage: stage.swept(1, 5, 6), ""),
 }
@@ -48,6 +54,7 @@ async def test_nothing_is_left_but_the_journal(stage: Stage, status: str) -> Non
     assert not await stage.holds(1)
     assert await stage.deadline(1) is None
     assert await stage.forgotten_at(1) is None
+    assert await stage.owed() == {}
     assert (await stage.taken(), await stage.sold()) == ({9}, {9})
     assert await stage.holders() == {9: 99}
     fields = await stage.fields()

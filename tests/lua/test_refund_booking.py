@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lua.stage import ANN, BOB, NOBODY, Stage, entry
+from tests.lua.stage import ANN, BOB, KEEP_MS, NOBODY, Stage, entry
 
 DAY_MS = 86_400_000
 BOTH = pytest.mark.parametrize("user", [ANN, NOBODY], ids=["owner", "event"])
@@ -80,6 +80,16 @@ async def test_again_it_stays_cancelled(stage: Stage, user: str) -> None:
     assert await stage.unchanged(stage.confirm(1)) == ["REFUND_DUE"]
     assert await stage.unchanged(stage.cancel(1)) == ["CANCELLED"]
     assert await stage.unchanged(stage.forget(1)) == ["KEPT"]
+
+
+@BOTH
+async def test_what_cost_nothing_is_forgotten_in_time(stage: Stage, user: str) -> None:
+    await stage.paying(1, 5, price=0)
+    await stage.confirm(1)
+    assert await stage.refund(1, user) == ["CANCELLED"]
+    booking = await stage.booking(1)
+    assert "refund" not in booking
+    assert await stage.forgotten_at(1) == int(booking["updated"]) + KEEP_MS
 
 
 async def test_too_late_for_its_owner_only(stage: Stage) -> None:
