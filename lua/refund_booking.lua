@@ -86,8 +86,6 @@ return once(KEYS[14], ARGV[1], function()
   if owed > 0 then
     return {'REFUND_DUE', digits(owed)}
   end
-  if booking.refund ~= 'due' then
-    redis.call('ZADD', at.ended, digits(now + tonumber(keep_ms)), event .. ':' .. number)
-  end
+  redis.call('ZADD', at.ended, digits(now + tonumber(keep_ms)), event .. ':' .. number)
   return {'CANCELLED'}
 end)
