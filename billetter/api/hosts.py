@@ -2,7 +2,9 @@
 
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS
+from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply
 from billetter.domain.account import Role
+from billetter.domain.event import Event
 from billetter.domain.ids import UserId
 
 
@@ -30,3 +32,10 @@ def counting(call: Call) -> UserId | None:
 def runs(host: UserId | None, organizer: UserId | None) -> bool:
     """Whether one of those above may act in the events of this organizer."""
     return host is None or host == organizer
+
+
+def refusal(host: UserId | None, event: Event | None) -> Reply | None:
+    """The reply to whoever may not act in this event, or where there is none; None: they may."""
+    if event is None:
+        return NO_EVENT
+    return None if runs(host, event.organizer) else NOT_YOUR_EVENT

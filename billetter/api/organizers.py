@@ -4,10 +4,10 @@ from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import LARGE_BODY, ORGANIZERS, Rules, delete, get, put
 from billetter.api.event_schemas import AmendEvent
-from billetter.api.hosts import managing, runs
+from billetter.api.hosts import managing, refusal
 from billetter.api.inputs import Stop, wrong
 from billetter.api.links import link, with_links
-from billetter.api.replies import NO_EVENT, NOT_YOUR_EVENT, Reply, error, reply
+from billetter.api.replies import NOT_YOUR_EVENT, Reply, error, reply
 from billetter.api.schemas import BookingsBefore, Removal
 from billetter.api.views import described_to_organizer
 from billetter.domain.booking import Booking
@@ -52,11 +52,9 @@ async def delete_event(call: Call, query: Removal) -> Reply:
 async def list_bookings_of_event(call: Call, query: BookingsBefore) -> Reply:
     """Newest first; where there are more, `Link` says where to go on."""
     event_id = EventId(call.ids["id"])
-    event = await call.engine.events.current(event_id)
-    if event is None:
-        return NO_EVENT
-    if not runs(managing(call), event.organizer):
-        return NOT_YOUR_EVENT
+    refused = refusal(managing(call), await call.engine.events.current(event_id))
+    if refused is not None:
+        return refused
     found, newer, more = await _part(call, event_id, query)
     listed = reply(200, await described_to_organizer(call.engine, found))
     path, size = f"/api/events/{event_id}/bookings", {"pageSize": query.pageSize}

@@ -5,12 +5,11 @@ from typing import Any
 from billetter.api.answers import Answers, marked
 from billetter.api.call import Call
 from billetter.api.endpoint import GATEWAYS, Rules, get, post
-from billetter.api.hosts import runs, settling
+from billetter.api.hosts import refusal, settling
 from billetter.api.links import page_links, with_links
 from billetter.api.payment_schemas import SettleRefund, SettleUnmatched
 from billetter.api.replies import (
     NO_BOOKING,
-    NO_EVENT,
     NOT_YOUR_EVENT,
     Reply,
     error,
@@ -41,11 +40,9 @@ NOT_SETTLED = Answers({Outcome.NOT_YOURS: NOT_YOUR_EVENT, Outcome.NO_EVENT: NO_B
 async def list_refunds(call: Call, query: Paged) -> Reply:
     """Bookings whose refund is due, and payments that nothing could be sold for."""
     event_id = EventId(call.ids["id"])
-    event = await call.engine.events.current(event_id)
-    if event is None:
-        return NO_EVENT
-    if not runs(settling(call), event.organizer):
-        return NOT_YOUR_EVENT
+    refused = refusal(settling(call), await call.engine.events.current(event_id))
+    if refused is not None:
+        return refused
     owed, due = await call.engine.payments.owed(event_id, *query.paged)
     kept, unmatched = await call.engine.payments.unmatched(event_id, *query.paged)
     buyers = Buyers(call.engine)
