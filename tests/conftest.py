@@ -4,10 +4,14 @@ binary      each server program (redis-6.2, redis-7.0, ...): for tests that star
 own_server  a running RedisServer of the test's own, that it may kill and restart
 redis_url   address of each real server, shared by the whole run: make own keys, flush nothing
 any_url     the same and "fake"
+own_wire    an opened Wire on own_server: nothing is in it
 wire        an opened Wire on any_url
 lane        an opened Wire on redis_url
+files       a directory with a short path, as sockets need it
+plain_environment  no settings but a test's own
 """
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -18,6 +22,7 @@ import pytest
 
 from billetter.testing import Binary, RedisServer, find_binaries
 from billetter.wire.topology import Wire, open_wire
+from tests.processes import short_directory
 
 BINARIES = find_binaries()
 FAKE = "fake"
@@ -103,6 +108,27 @@ def own_server(binary: Binary) -> Iterator[RedisServer]:
         RedisServer(binary, Path(directory)) as server,
     ):
         yield server
+
+
+@pytest.fixture
+async def own_wire(own_server: RedisServer) -> AsyncIterator[Wire]:
+    opened = open_wire(own_server.url)
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def files() -> Iterator[Path]:
+    with short_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("BILLETTER_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -18,15 +18,9 @@ from bench.torture.resp import Command
 from billetter import cli
 from billetter.engine import keys
 from billetter.testing import Binary, RedisServer
-from tests.processes import ROOT, Process, eventually, processes, short_directory
+from tests.processes import ROOT, Process, eventually, processes
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Settings of accounts: no secret that can be guessed, and none at all where one is needed."""
 
-import os
 import pickle
 from typing import Any
 
@@ -11,12 +10,7 @@ from billetter.settings import Settings
 
 STRONG = "3f9c0b7e1a2d4c5b6a798e0f1d2c3b4a"
 
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("BILLETTER_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 
 def test_without_a_secret_each_start_has_its_own_and_all_its_workers_share_it() -> None:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,7 @@ import redis
 from billetter.domain.ids import EventId
 from billetter.engine import keys
 from billetter.testing import Binary, RedisServer
-from tests.processes import ROOT, Process, eventually, processes, short_directory
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
+from tests.processes import ROOT, Process, eventually, processes
 
 
 def audit(*flags: str, **env: str) -> tuple[int, str, str]:

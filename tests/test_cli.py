@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,21 +25,11 @@ from billetter.welcome import welcome as welcomed
 from billetter.wire.binaries import Binary
 from billetter.wire.embedded import EmbeddedRedis
 from billetter.wire.topology import Durability, ServerFacts
-from tests.processes import Process, eventually, free_port, short_directory
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
+from tests.processes import Process, eventually, free_port
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings but a test's own, and lines as long as they are written."""
-    for name in os.environ:
-        if name.startswith("BILLETTER_"):
-            monkeypatch.delenv(name)
+def lines_as_written(plain_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 

@@ -6,28 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from billetter import cli
 from billetter.testing import RedisServer
-from tests.processes import ROOT, short_directory
+from tests.processes import ROOT
 
 PASSWORD = "a long pässword"
 
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("BILLETTER_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 
 class Terminal:

@@ -1,8 +1,6 @@
 """What `billetter serve` says of whom it lets in, and whom it does not."""
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,23 +11,12 @@ from billetter.settings import Settings, unknown_variables, variable
 from billetter.welcome import welcome as welcomed
 from billetter.wire.topology import ServerFacts
 from tests.api.people import SECRET
-from tests.processes import ROOT, Process, eventually, short_directory
+from tests.processes import ROOT, Process, eventually
 
 FACTS = ServerFacts((7, 0, 15), False, "fsync", "noeviction", "standalone", True, "unix:///s")
 _VARIABLE = re.compile(r"BILLETTER_[A-Z][A-Z_]*[A-Z]")
 
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("BILLETTER_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 
 def welcome(**chosen: object) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,7 +15,7 @@ from billetter.engine.identity import Identity
 from billetter.engine.scripts import Store
 from billetter.testing import RedisServer
 from billetter.wire.lane import Argument
-from billetter.wire.topology import Wire, open_wire
+from billetter.wire.topology import Wire
 
 ANN = UserId("x:ann")
 PLAN = EventPlan(
@@ -25,17 +24,8 @@ PLAN = EventPlan(
 
 
 @pytest.fixture
-async def alone(own_server: RedisServer) -> AsyncIterator[Wire]:
-    """A wire to a Redis in which nothing is."""
-    wire = open_wire(own_server.url)
-    await wire.start()
-    yield wire
-    await wire.close()
-
-
-@pytest.fixture
-async def engine(alone: Wire) -> Engine:
-    engine = Engine(alone)
+async def engine(own_wire: Wire) -> Engine:
+    engine = Engine(own_wire)
     await engine.prepare()
     return engine
 
@@ -46,26 +36,26 @@ async def all_keys(wire: Wire) -> object:
     return sorted(map(str, found))
 
 
-async def test_every_partition_is_given_the_same_id_once(engine: Engine, alone: Wire) -> None:
+async def test_every_partition_is_given_the_same_id_once(engine: Engine, own_wire: Wire) -> None:
     tags = partition_keys.TAGS
-    ids = {await alone.call("GET", partition_keys.data(tag)) for tag in tags}
+    ids = {await own_wire.call("GET", partition_keys.data(tag)) for tag in tags}
     assert ids == {(engine.identity.known or "").encode()}
-    again = Engine(alone)
+    again = Engine(own_wire)
     await again.prepare()
     assert again.identity.known == engine.identity.known
 
 
-async def test_many_that_begin_at_once_agree(alone: Wire) -> None:
-    engines = [Engine(alone) for _ in range(8)]
+async def test_many_that_begin_at_once_agree(own_wire: Wire) -> None:
+    engines = [Engine(own_wire) for _ in range(8)]
     await asyncio.gather(*(engine.prepare() for engine in engines))
     assert len({engine.identity.known for engine in engines}) == 1
 
 
 async def test_who_looks_while_another_begins_agrees_with_it(
-    alone: Wire, monkeypatch: pytest.MonkeyPatch
+    own_wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The marks are read one after another, and all of them may come in between."""
-    other, late = Engine(alone), Engine(alone)
+    other, late = Engine(own_wire), Engine(own_wire)
     ask = Identity._ask
 
     async def first_ask(self: Identity, *args: Argument) -> object:
@@ -80,38 +70,38 @@ async def test_who_looks_while_another_begins_agrees_with_it(
     assert late.store.refusal is None
 
 
-async def test_one_that_died_half_way_is_gone_on_with(alone: Wire) -> None:
-    await alone.call("HSET", keys.META, "data", "half")
-    await alone.call("SET", partition_keys.data("{p05}"), "half")
-    engine = Engine(alone)
+async def test_one_that_died_half_way_is_gone_on_with(own_wire: Wire) -> None:
+    await own_wire.call("HSET", keys.META, "data", "half")
+    await own_wire.call("SET", partition_keys.data("{p05}"), "half")
+    engine = Engine(own_wire)
     await engine.prepare("half")
     assert engine.identity.known == "half"
 
 
-async def test_what_an_older_version_left_is_taken_over(alone: Wire) -> None:
+async def test_what_an_older_version_left_is_taken_over(own_wire: Wire) -> None:
     """It has no ids, and counters only where something was drawn."""
-    old = Engine(alone)
+    old = Engine(own_wire)
     event = (await old.events.create(PLAN, ANN)).id
-    await alone.call("HSET", keys.EMAILS, "ann@example.org", 7)
-    await alone.call("DEL", keys.EVENTS_NEXT)
-    engine = Engine(alone)
+    await own_wire.call("HSET", keys.EMAILS, "ann@example.org", 7)
+    await own_wire.call("DEL", keys.EVENTS_NEXT)
+    engine = Engine(own_wire)
     await engine.prepare()
     assert (await engine.events.create(PLAN, ANN)).id == event + 1
     made = await engine.accounts.appoint("bob", "bob@example.org", Role.ATTENDEE, "hash")
     assert getattr(made, "id", None) == 8
 
 
-async def test_an_expected_id_that_is_not_there_changes_nothing(alone: Wire) -> None:
+async def test_an_expected_id_that_is_not_there_changes_nothing(own_wire: Wire) -> None:
     with pytest.raises(EngineError, match="does not hold the data wanted: it has none"):
-        await Engine(alone).prepare("wanted")
-    assert await all_keys(alone) == []
+        await Engine(own_wire).prepare("wanted")
+    assert await all_keys(own_wire) == []
 
 
-async def test_another_id_than_the_expected_is_refused(engine: Engine, alone: Wire) -> None:
-    before = await all_keys(alone)
+async def test_another_id_than_the_expected_is_refused(engine: Engine, own_wire: Wire) -> None:
+    before = await all_keys(own_wire)
     with pytest.raises(EngineError, match=f"it has {engine.identity.known}"):
-        await Engine(alone).prepare("wanted")
-    assert await all_keys(alone) == before
+        await Engine(own_wire).prepare("wanted")
+    assert await all_keys(own_wire) == before
 
 
 @pytest.mark.parametrize(
@@ -124,22 +114,22 @@ async def test_another_id_than_the_expected_is_refused(engine: Engine, alone: Wi
     ],
 )
 async def test_data_that_is_gone_in_part_is_refused(
-    engine: Engine, alone: Wire, gone: str, told: str
+    engine: Engine, own_wire: Wire, gone: str, told: str
 ) -> None:
-    await alone.call("DEL", gone)
+    await own_wire.call("DEL", gone)
     with pytest.raises(EngineError, match=told):
-        await Engine(alone).prepare()
+        await Engine(own_wire).prepare()
     await engine.identity.check()
     with pytest.raises(Unavailable, match=told):
         await engine.events.create(PLAN, ANN)
 
 
 async def test_nothing_is_made_between_a_flush_and_its_discovery(
-    engine: Engine, alone: Wire
+    engine: Engine, own_wire: Wire
 ) -> None:
     event = (await engine.events.create(PLAN, ANN)).id
     await engine.accounts.appoint("ann", "ann@example.org", Role.ATTENDEE, "hash")
-    await alone.call("FLUSHALL")
+    await own_wire.call("FLUSHALL")
     refused = await engine.bookings.open(event, ANN, [])
     assert getattr(refused, "outcome", None) is not None
     with pytest.raises(Unavailable, match="users}:next is gone from this Redis"):
@@ -149,17 +139,20 @@ async def test_nothing_is_made_between_a_flush_and_its_discovery(
         await engine.events.create(PLAN, ANN)
     with pytest.raises(Unavailable, match="gone from this Redis"):  # Now it has been seen.
         await engine.bookings.open(event, ANN, [])
-    assert await all_keys(alone) == []
+    assert await all_keys(own_wire) == []
 
 
 async def test_a_flush_is_discovered_told_and_all_is_refused_until_it_is_back(
-    engine: Engine, alone: Wire, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
+    own_wire: Wire,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(identity, "WATCH_S", 0.01)
     event = (await engine.events.create(PLAN, ANN)).id
-    kept = {key: await alone.call("DUMP", key) for key in [keys.META, keys.EVENTS_NEXT]}
+    kept = {key: await own_wire.call("DUMP", key) for key in [keys.META, keys.EVENTS_NEXT]}
     watch = asyncio.create_task(engine.identity.watch())
-    await alone.call("FLUSHALL")
+    await own_wire.call("FLUSHALL")
     async with asyncio.timeout(5):
         while engine.store.refusal is None:
             await asyncio.wait([watch], timeout=0.01)
@@ -172,13 +165,13 @@ async def test_a_flush_is_discovered_told_and_all_is_refused_until_it_is_back(
     ):
         with pytest.raises(Unavailable, match=f"does not hold the data {engine.identity.known}"):
             await call
-    assert await all_keys(alone) == []
+    assert await all_keys(own_wire) == []
     for key, dump in kept.items():
         assert isinstance(dump, bytes)
-        await alone.call("RESTORE", key, 0, dump)
-    await alone.call("SET", keys.USERS_NEXT, 0)
+        await own_wire.call("RESTORE", key, 0, dump)
+    await own_wire.call("SET", keys.USERS_NEXT, 0)
     for tag in partition_keys.TAGS:
-        await alone.call("SET", partition_keys.data(tag), engine.identity.known or "")
+        await own_wire.call("SET", partition_keys.data(tag), engine.identity.known or "")
     async with asyncio.timeout(5):
         while engine.store.refusal is not None:
             await asyncio.wait([watch], timeout=0.01)
@@ -202,13 +195,13 @@ async def test_a_reset_keeps_the_id_and_the_counters(engine: Engine) -> None:
     assert (await engine.events.create(PLAN, ANN)).id > event
 
 
-async def test_data_that_comes_back_after_a_start_without_it_is_served(alone: Wire) -> None:
-    engine = Engine(alone)
+async def test_data_that_comes_back_after_a_start_without_it_is_served(own_wire: Wire) -> None:
+    engine = Engine(own_wire)
     with pytest.raises(EngineError):
         await engine.prepare("wanted")
     await engine.identity.check()
     with pytest.raises(Unavailable):
         await engine.events.create(PLAN, ANN)
-    await Identity(Store(alone)).claim(fresh="wanted")
+    await Identity(Store(own_wire)).claim(fresh="wanted")
     await engine.identity.check()
     assert (await engine.events.create(PLAN, ANN)).id == 1

@@ -5,7 +5,6 @@ import signal
 import socket
 import stat
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,14 +14,8 @@ import pytest
 from billetter import listener
 from billetter.listener import Listener, StartError, listen
 from billetter.settings import Settings
-from tests.processes import Process, alive, eventually, free_port, short_directory
+from tests.processes import Process, alive, eventually, free_port
 from tests.test_server import Parent
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 def listening(**settings: object) -> Listener:

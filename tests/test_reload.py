@@ -13,19 +13,11 @@ from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
-import pytest
-
-from tests.processes import ROOT, Process, alive, children_of, eventually, hangups, short_directory
+from tests.processes import ROOT, Process, alive, children_of, eventually, hangups
 from tests.test_server import REDIS, WORKER, Parent, read_head, serving
 
 RELOADS = 20
 CLIENTS = 4
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 class Client(threading.Thread):

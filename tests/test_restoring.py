@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from billetter.wire.binaries import find_server
 from billetter.wire.files import ID, MANIFEST, EmbeddedError, Mark, check
 from billetter.wire.presence import socket_of
 from tests.conftest import BINARIES
-from tests.processes import eventually, short_directory
+from tests.processes import eventually
 from tests.test_audit_cli import serve
 
 ANN = UserId("x:ann")
@@ -35,12 +35,6 @@ PLAN = EventPlan(
 )
 SOLD = "Clean: 1 event, 1 booking, 2 seats taken."
 MULTIPART = (7, 0)
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 @pytest.fixture

@@ -28,16 +28,9 @@ from tests.processes import (
     alive,
     eventually,
     free_port,
-    short_directory,
 )
 
 WORKER, REDIS = "billetter.worker", "redis-server"
-
-
-@pytest.fixture
-def files() -> Iterator[Path]:
-    with short_directory() as directory:
-        yield directory
 
 
 class Parent(Process):

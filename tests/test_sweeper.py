@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,19 +10,10 @@ from billetter.domain.ids import GUEST, BookingNumber, EventId, SeatIndex, seat_
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.domain.outcome import Opened
 from billetter.engine import Engine, keys, partition_keys
-from billetter.testing import RedisServer
-from billetter.wire.topology import Wire, open_wire
+from billetter.wire.topology import Wire
 from tests.api.client import eventually
 
 EVENT = EventId(random.randrange(1, 60_000_000))
-
-
-@pytest.fixture
-async def alone(own_server: RedisServer) -> AsyncIterator[Wire]:
-    wire = open_wire(own_server.url)
-    await wire.start()
-    yield wire
-    await wire.close()
 
 
 async def lapsed_hold(engine: Engine, event: EventId) -> None:
@@ -68,17 +58,17 @@ async def test_the_lease_of_a_sweeper_that_was_stopped_ends(wire: Wire) -> None:
 
 
 async def test_what_cannot_be_read_keeps_nothing_else_from_its_turn(
-    alone: Wire, caplog: pytest.LogCaptureFixture
+    own_wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine, event = Engine(alone), EventId(1)
+    engine, event = Engine(own_wire), EventId(1)
     await engine.prepare()
     await lapsed_hold(engine, event)
     own = keys.of_event(event)
-    await alone.call("SET", own.booking(BookingNumber(7)), "junk")
-    await alone.call("ZADD", own.deadlines, 0, "junk", 0, f"{event}:7")
+    await own_wire.call("SET", own.booking(BookingNumber(7)), "junk")
+    await own_wire.call("ZADD", own.deadlines, 0, "junk", 0, f"{event}:7")
     for index in partition_keys.chores(own.tag), partition_keys.promote(own.tag):
-        await alone.call("SADD", index, "junk")
-    await alone.call("ZADD", partition_keys.openings(own.tag), 0, "junk")
+        await own_wire.call("SADD", index, "junk")
+    await own_wire.call("ZADD", partition_keys.openings(own.tag), 0, "junk")
 
     async def swept() -> bool:
         return await taken(engine, event) == 0 and "event junk" in caplog.text
@@ -91,5 +81,5 @@ async def test_what_cannot_be_read_keeps_nothing_else_from_its_turn(
     assert told.count(f"junk of {own.deadlines} cannot be read") == 1
     assert told.count(f"{event}:7 of {own.deadlines} cannot be read") == 1
     assert "event junk cannot be read" in told
-    assert await alone.call("ZCARD", own.deadlines) == 2
-    assert await alone.call("ZCOUNT", own.deadlines, "-inf", 1) == 0, "put off"
+    assert await own_wire.call("ZCARD", own.deadlines) == 2
+    assert await own_wire.call("ZCOUNT", own.deadlines, "-inf", 1) == 0, "put off"

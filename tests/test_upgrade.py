@@ -1,7 +1,6 @@
 """Data that an older version wrote: what it owed is listed, once, and what nobody paid is not."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,21 +8,12 @@ from billetter.domain.event import Details, EventPlan, Terms
 from billetter.domain.ids import GUEST, BookingNumber, EventId, UserId, booking_id
 from billetter.domain.layout import Layout, ZonePlan
 from billetter.engine import Engine, keys, partition_keys, upgrade
-from billetter.testing import RedisServer
-from billetter.wire.topology import Wire, open_wire
+from billetter.wire.topology import Wire
 
 ANN = UserId("x:ann")
 PLAN = EventPlan(
     Details("Old"), Terms(60_000, 60_000, 9), Layout.plan([ZonePlan("Hall", 500, (9,))])
 )
-
-
-@pytest.fixture
-async def alone(own_server: RedisServer) -> AsyncIterator[Wire]:
-    wire = open_wire(own_server.url)
-    await wire.start()
-    yield wire
-    await wire.close()
 
 
 async def old_data(wire: Wire) -> EventId:
@@ -51,8 +41,8 @@ async def old_data(wire: Wire) -> EventId:
     return event
 
 
-async def test_what_is_owed_is_listed_and_what_is_not_is_dropped(alone: Wire) -> None:
-    event, engine = await old_data(alone), Engine(alone)
+async def test_what_is_owed_is_listed_and_what_is_not_is_dropped(own_wire: Wire) -> None:
+    event, engine = await old_data(own_wire), Engine(own_wire)
     await engine.prepare()
     assert not (await engine.audit.run()).clean
     assert await engine.upgrade.run() == 3
@@ -63,47 +53,49 @@ async def test_what_is_owed_is_listed_and_what_is_not_is_dropped(alone: Wire) ->
     assert (report.violations, report.unreplayed) == ([], [])
 
 
-async def test_it_is_done_once(alone: Wire) -> None:
-    await old_data(alone)
-    assert [await Engine(alone).upgrade.run(), await Engine(alone).upgrade.run()] == [3, 0]
-    engine = Engine(alone)
+async def test_it_is_done_once(own_wire: Wire) -> None:
+    await old_data(own_wire)
+    assert [await Engine(own_wire).upgrade.run(), await Engine(own_wire).upgrade.run()] == [3, 0]
+    engine = Engine(own_wire)
     assert await engine.upgrade.run() == 0
-    await alone.call("DEL", keys.META)
+    await own_wire.call("DEL", keys.META)
     assert await engine.upgrade.run() == 0, "it was seen to be done"
 
 
-async def test_it_is_left_to_a_worker_that_is_at_it(alone: Wire) -> None:
-    await old_data(alone)
-    engine, lease = Engine(alone), partition_keys.lease(keys.META)
-    await alone.call("SET", lease, 1)
+async def test_it_is_left_to_a_worker_that_is_at_it(own_wire: Wire) -> None:
+    await old_data(own_wire)
+    engine, lease = Engine(own_wire), partition_keys.lease(keys.META)
+    await own_wire.call("SET", lease, 1)
     assert await engine.upgrade.run() == 0
-    await alone.call("DEL", lease)
+    await own_wire.call("DEL", lease)
     assert await engine.upgrade.run() == 3
-    assert await alone.call("EXISTS", lease) == 0
+    assert await own_wire.call("EXISTS", lease) == 0
 
 
 async def test_what_cannot_be_read_does_not_stop_it(
-    alone: Wire, caplog: pytest.LogCaptureFixture
+    own_wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    event = await old_data(alone)
+    event = await old_data(own_wire)
     own = keys.of_event(event)
-    await alone.call("SET", own.booking(BookingNumber(4)), "junk")
-    await alone.call("SET", f"{own.tag}:booking:junk", "junk")
-    engine = Engine(alone)
+    await own_wire.call("SET", own.booking(BookingNumber(4)), "junk")
+    await own_wire.call("SET", f"{own.tag}:booking:junk", "junk")
+    engine = Engine(own_wire)
     await engine.upgrade.run()
     assert f"booking {booking_id(event, BookingNumber(4))} cannot be read" in caplog.text
     assert (await engine.payments.owed(event, 0, 10))[1] == 1
     assert await engine.upgrade.run() == 0
 
 
-async def test_it_is_tried_until_it_is_done(alone: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_tried_until_it_is_done(
+    own_wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(upgrade, "RETRY_S", 0.01)
-    event, engine = await old_data(alone), Engine(alone)
+    event, engine = await old_data(own_wire), Engine(own_wire)
     lease = partition_keys.lease(keys.META)
-    await alone.call("SET", lease, 1)
+    await own_wire.call("SET", lease, 1)
     trying = asyncio.create_task(engine.upgrade.finish())
     await asyncio.sleep(0.1)
     assert not trying.done(), "another worker is at it, and may be stopped"
-    await alone.call("DEL", lease)
+    await own_wire.call("DEL", lease)
     await asyncio.wait_for(trying, 10)
     assert (await engine.payments.owed(event, 0, 10))[1] == 1
